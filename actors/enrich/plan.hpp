@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// The enrich stage: options as the pipeline file gives them, the checked plan, and its processor.
+#pragma once
+
+#include "actors/processor.hpp"
+#include "messaging/errors.hpp"
+#include "messaging/schema.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace millrace::enrich {
+
+/// Contents of a lookup table: immutable, typed columns, one row per key. Thread-safe.
+class table {
+public:
+  virtual ~table() = default;
+  virtual const schema& columns() const noexcept = 0;
+  virtual std::size_t rows() const noexcept = 0;
+  /// Hash of the contents, for table versions (rule 7.1) and logs.
+  virtual std::uint64_t content_hash() const noexcept = 0;
+};
+using table_ptr = std::shared_ptr<const table>;
+
+struct table_options {
+  std::string name;
+  /// CSV file (RFC 4180, header); relative paths are already resolved.
+  std::string file;
+  /// Column that holds the key.
+  std::string key;
+  /// Types of columns that are not strings.
+  std::map<std::string, data_type> types;
+};
+
+/// Reads a CSV table. A duplicate key is an error that names both lines.
+result<table_ptr> load_csv_table(const table_options& options);
+/// The same from text, for tests.
+result<table_ptr> parse_csv_table(const table_options& options, std::string_view text);
+
+enum class missing_policy : std::uint8_t { keep, drop, reject };
+
+struct filter_step {
+  std::string condition;
+};
+struct set_step {
+  std::vector<std::pair<std::string, std::string>> fields;
+};
+struct remove_step {
+  std::vector<std::string> fields;
+};
+struct lookup_step {
+  std::string table;
+  /// Field of the event to look up.
+  std::string on;
+  /// Columns of the table to add; they become nullable fields unless `missing` is drop or reject.
+  std::vector<std::string> add;
+  missing_policy missing = missing_policy::keep;
+};
+using step = std::variant<filter_step, set_step, remove_step, lookup_step>;
+
+struct options {
+  std::vector<step> steps;
+  std::vector<table_options> tables;
+};
+
+/// Checked steps with their compiled expressions. Immutable, thread-safe.
+class plan {
+public:
+  virtual ~plan() = default;
+  virtual schema_ptr input_schema() const = 0;
+  virtual schema_ptr output_schema() const = 0;
+  /// Fields of the input that some step reads, by name.
+  virtual std::vector<std::string> fields_read() const = 0;
+};
+using plan_ptr = std::shared_ptr<const plan>;
+using table_map = std::map<std::string, table_ptr>;
+
+/// Checks everything and reports every finding with its path (`enrich.steps[2].set.notional`,
+/// `enrich.steps[1].lookup.table`, ...). Null when there was an error. `tables` are loaded already: their
+/// columns give the added fields their types.
+plan_ptr make_plan(const options& o, schema_ptr input, const table_map& tables, std::vector<diagnostic>& findings);
+
+/// Ledger of the stage: forwarded, filtered (filter, and missing: drop), rejected (`expression`, `lookup`).
+/// Rows keep time, watermark, position and shard.
+std::unique_ptr<processor> make_processor(plan_ptr p, table_map tables);
+
+} // namespace millrace::enrich
