@@ -3,6 +3,7 @@
 /// The alert stage: threshold rules with hysteresis and `for`, on windows and on events.
 #pragma once
 
+#include "actors/alerts/machine.hpp"
 #include "actors/processor.hpp"
 #include "messaging/errors.hpp"
 #include "messaging/schema.hpp"
@@ -51,7 +52,9 @@ public:
 };
 using plan_ptr = std::shared_ptr<const plan>;
 
-/// Findings by path (`alerts[0].when`, `alerts[0].summary`, `alerts[0].on`).
+/// Findings by path (`alerts[0].when`, `alerts[0].summary`, `alerts[0].on`). In the scope of a rule on a window:
+/// values, key fields, `start` and `end`; a value or key field of those two names hides them. On `events`: the
+/// event's fields.
 plan_ptr make_plan(std::string pipeline, std::vector<rule_options> rules, std::vector<scope> scopes,
                    std::vector<diagnostic>& findings);
 
@@ -59,9 +62,23 @@ plan_ptr make_plan(std::string pipeline, std::vector<rule_options> rules, std::v
 /// summary, values(json).
 schema_ptr alert_schema();
 
+class alert_processor : public processor {
+public:
+  /// What became of the evaluations of rule i of the plan.
+  virtual const rule_counters& rule(std::size_t i) const noexcept = 0;
+};
+
 /// Rules on windows read sections named after the window; rules on events the unnamed section. Rows of sections no
-/// rule stands on are counted as filtered, the others as absorbed. Transition rows: `time` = `at`, `watermark` = the
-/// smallest watermark at which they are due.
-std::unique_ptr<processor> make_processor(plan_ptr p);
+/// rule stands on are counted as filtered, the others as absorbed (and retired). Transition rows: `time` = `at`,
+/// `watermark` = the smallest watermark at which they are due; ordered by that, rule name, key, and then as they
+/// follow from each other.
+///
+/// A window is evaluated once, when it closes: its row is final, of version 0, and due at its end. A result
+/// that exists only because of a late event never closed, so it changes nothing either. Events are evaluated in
+/// the order in which they come, at their event time.
+///
+/// Contract with the caller: every call's `watermark` may fire what is pending on any section. When several sections
+/// make one step, all but the last are given with the watermark before the step.
+std::unique_ptr<alert_processor> make_processor(plan_ptr p);
 
 } // namespace millrace::alerts
