@@ -5,11 +5,15 @@
 
 #include "actors/processor.hpp"
 #include "messaging/errors.hpp"
+#include "messaging/event_batch.hpp"
 #include "messaging/schema.hpp"
 
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -22,6 +26,14 @@ public:
   virtual ~table() = default;
   virtual const schema& columns() const noexcept = 0;
   virtual std::size_t rows() const noexcept = 0;
+  /// The values of column i; text columns are coded in a dictionary that lives as long as the table.
+  virtual const column& values(std::size_t i) const noexcept = 0;
+  /// Index of the key column; its type is string, int64 or uint64.
+  virtual std::size_t key_column() const noexcept = 0;
+  static constexpr std::uint32_t not_found = 0xffffffff;
+  /// The row of a key, or `not_found`; the first for a string key, the second for a number (uint64: its bits).
+  virtual std::uint32_t find(std::string_view key) const noexcept = 0;
+  virtual std::uint32_t find(std::int64_t key) const noexcept = 0;
   /// Hash of the contents, for table versions (rule 7.1) and logs.
   virtual std::uint64_t content_hash() const noexcept = 0;
 };
@@ -37,7 +49,9 @@ struct table_options {
   std::map<std::string, data_type> types;
 };
 
-/// Reads a CSV table. A duplicate key is an error that names both lines.
+/// Reads a CSV table. An empty cell is null; a column without one is not nullable. A duplicate or empty key, a record
+/// of another width than the header, a cell that is not of its column's type and bytes that are not UTF-8 are errors
+/// that name the line. Errors: ec::config.
 result<table_ptr> load_csv_table(const table_options& options);
 /// The same from text, for tests.
 result<table_ptr> parse_csv_table(const table_options& options, std::string_view text);
@@ -47,6 +61,7 @@ enum class missing_policy : std::uint8_t { keep, drop, reject };
 struct filter_step {
   std::string condition;
 };
+/// Adds or replaces fields, in file order: a later one sees the earlier ones. The type may change.
 struct set_step {
   std::vector<std::pair<std::string, std::string>> fields;
 };
@@ -66,6 +81,8 @@ using step = std::variant<filter_step, set_step, remove_step, lookup_step>;
 struct options {
   std::vector<step> steps;
   std::vector<table_options> tables;
+  /// Fields that are read after this stage: the others do not leave it. Unset: all leave. Unknown names are ignored.
+  std::optional<std::vector<std::string>> kept;
 };
 
 /// Checked steps with their compiled expressions. Immutable, thread-safe.
@@ -74,7 +91,7 @@ public:
   virtual ~plan() = default;
   virtual schema_ptr input_schema() const = 0;
   virtual schema_ptr output_schema() const = 0;
-  /// Fields of the input that some step reads, by name.
+  /// Fields of the input that some step reads (or removes), by name.
   virtual std::vector<std::string> fields_read() const = 0;
 };
 using plan_ptr = std::shared_ptr<const plan>;
@@ -86,7 +103,8 @@ using table_map = std::map<std::string, table_ptr>;
 plan_ptr make_plan(const options& o, schema_ptr input, const table_map& tables, std::vector<diagnostic>& findings);
 
 /// Ledger of the stage: forwarded, filtered (filter, and missing: drop), rejected (`expression`, `lookup`).
-/// Rows keep time, watermark, position and shard.
+/// Rows keep time, watermark, position and shard. A filter that is null rejects the event as an error does; a null
+/// field is in no table. `tables` are those of the plan, or newer contents with the same columns.
 std::unique_ptr<processor> make_processor(plan_ptr p, table_map tables);
 
 } // namespace millrace::enrich
