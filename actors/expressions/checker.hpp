@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// Resolves the names of a tree and gives every part its type.
+#pragma once
+
+#include "actors/expressions/ast.hpp"
+#include "actors/expressions/registry.hpp"
+#include "actors/expressions/types.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace millrace::expressions {
+
+struct variable {
+  std::string name;
+  expressions::type type;
+};
+
+/// A tree that is ready to run: what interpreter and compiler work on.
+struct checked {
+  enum class op : std::uint8_t {
+    constant,
+    variable,
+    /// A variable of a macro, by slot.
+    local,
+    /// A function whose arguments must have values.
+    call,
+    logical_and,
+    logical_or,
+    conditional,
+    /// `args[0].name`
+    select,
+    /// has(args[0].name)
+    present,
+    /// has(variable): an extension to CEL, where a bare field is not a selection.
+    not_null,
+    list,
+    map,
+    /// args: list or map, then the expressions with the local in scope.
+    all,
+    exists,
+    exists_one,
+    /// With three arguments the middle one is the condition.
+    transform,
+    filter,
+  };
+  op what = op::constant;
+  expressions::type type;
+  value constant;
+  /// Of a variable or local.
+  std::size_t index = 0;
+  const function_info* function = nullptr;
+  /// Of the selected field, or the variable, for messages.
+  std::string name;
+  std::vector<checked> args;
+};
+
+/// nullopt after appending at least one error.
+std::optional<checked> check(const node& tree, std::span<const variable> variables,
+                             std::vector<expression_error>& errors);
+
+} // namespace millrace::expressions
