@@ -47,14 +47,16 @@ public:
   /// Upserts window results by (pipeline, window, key, start, seq) keeping the largest (generation, version), alert
   /// transitions by (pipeline, id, state), events by (pipeline, shard, position), and moves the position
   /// `WHERE sequence = :old AND epoch = :mine`, in one transaction. Errors: ec::fenced; ec::full (disk),
-  /// ec::unavailable (busy): retry the same call, which is idempotent.
+  /// ec::unavailable (busy): retry the same call, which is idempotent. `next.epoch` is the claimed epoch, or 0 for
+  /// "the one this writer claimed last"; `next.sequence` never goes back (ec::invalid).
   virtual result<void> write(std::string_view pipeline, std::string_view log, const write_request& request) = 0;
 };
 
 struct window_query {
   std::string pipeline;
   std::string window;
-  /// Key members that must match: JSON pointer-less name and JSON text of the value.
+  /// Key members that must match: JSON pointer-less name and JSON text of the value. Several entries of one name are
+  /// alternatives; numbers match by value (`1` matches `1.0`).
   std::vector<std::pair<std::string, std::string>> key;
   std::optional<nanoseconds_t> from;
   std::optional<nanoseconds_t> to;
@@ -96,7 +98,8 @@ class store_reader {
 public:
   virtual ~store_reader() = default;
   virtual result<page> windows(const window_query& q) = 0;
-  /// Newest window (by start) of one key, or of every key.
+  /// Newest window (by start) of one key (`q.key` given: at most one item), or of every key, ordered by key.
+  /// Retracted results are passed over; `q.descending` plays no part.
   virtual result<page> latest(const window_query& q) = 0;
   virtual result<page> alerts(const alert_query& q) = 0;
   virtual result<page> events(const event_query& q) = 0;
@@ -107,12 +110,14 @@ public:
 struct sqlite_options {
   std::string path;
   int busy_timeout_ms = 5000;
-  /// Key column names per window, so that `append_window_*` can split rows (first columns before `$start`).
+  /// Also store the rows of unnamed sections.
   bool keep_events = false;
 };
 
-/// Opens or creates the database (WAL, synchronous=NORMAL is not enough: FULL), migrates its schema.
+/// Opens or creates the database (WAL, synchronous=NORMAL is not enough: FULL), migrates its schema. Errors:
+/// ec::config for a file of another program, ec::unsupported for one of a newer Millrace.
 result<std::unique_ptr<store_writer>> open_sqlite_writer(const sqlite_options& options);
+/// Another process may write meanwhile. Errors: ec::unavailable until the writer has created the database.
 result<std::unique_ptr<store_reader>> open_sqlite_reader(const sqlite_options& options);
 
 } // namespace millrace::storage
