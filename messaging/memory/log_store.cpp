@@ -4,7 +4,6 @@
 #include "messaging/subjects.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace millrace::memory {
 
@@ -64,7 +63,10 @@ result<std::uint64_t> log_store::append(const append_request& request, std::int6
   bytes_ += size;
   auto& sequences = subjects_[subject];
   sequences.push_back(last_);
-  messages_.emplace(last_, message{last_, std::move(subject), stamp, std::string{request.payload}, request.headers});
+  auto headers = request.headers;
+  // The order that every adapter answers in.
+  std::stable_sort(headers.begin(), headers.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  messages_.emplace(last_, message{last_, std::move(subject), stamp, std::string{request.payload}, std::move(headers)});
   if (keep_per_subject_ != 0 && sequences.size() > keep_per_subject_)
     erase(sequences.front());
   return last_;
