@@ -34,8 +34,25 @@ std::optional<place> item_of(std::string_view path, std::string_view prefix) {
   return p;
 }
 
-// A plan with one wrong expression is no plan, and then nothing behind it can be checked. So wrong pieces are taken
-// out after they were reported, their names marked, and what is left is planned again for the stages behind.
+/// A plan with one wrong expression is no plan, and then nothing behind it can be checked. So wrong pieces are taken
+/// out after they were reported, and what is left is planned again. Plans keep silent about what only depends on a
+/// wrong piece, so this may take as many rounds as there are pieces in a row.
+template <class Make, class Repair>
+auto plan_what_is_left(reader& r, std::string_view prefix, std::size_t items, Make&& make, Repair&& take_out) {
+  constexpr int most_rounds = 32;
+  for (int round = 0;; ++round) {
+    std::vector<diagnostic> findings;
+    auto plan = make(findings);
+    for (const auto& f : findings) {
+      r.finding(f);
+      const auto at = item_of(f.path, prefix);
+      if (!plan && at && at->index < items)
+        take_out(*at);
+    }
+    if (plan || findings.empty() || round == most_rounds)
+      return plan;
+  }
+}
 
 void repair(reader& r, enrich::step& step, std::string_view rest) {
   if (auto* set = std::get_if<enrich::set_step>(&step); set && rest.starts_with("set.")) {
@@ -62,18 +79,10 @@ enrich::plan_ptr check_enrich(reader& r, const draft& d, const schema_ptr& field
     if (const auto* set = std::get_if<enrich::set_step>(&step); set && set->fields.empty())
       step = enrich::filter_step{"true"};
   }
-  std::vector<diagnostic> findings;
-  auto plan = enrich::make_plan(options, fields, d.def.tables, findings);
-  for (const auto& f : findings) {
-    r.finding(f);
-    const auto at = item_of(f.path, "enrich.steps[");
-    if (!plan && at && at->index < options.steps.size())
-      repair(r, options.steps[at->index], at->rest);
-  }
-  if (plan)
-    return plan;
-  std::vector<diagnostic> ignored;
-  return enrich::make_plan(options, fields, d.def.tables, ignored);
+  return plan_what_is_left(
+    r, "enrich.steps[", options.steps.size(),
+    [&](std::vector<diagnostic>& findings) { return enrich::make_plan(options, fields, d.def.tables, findings); },
+    [&](const place& at) { repair(r, options.steps[at.index], at.rest); });
 }
 
 /// False when the window as a whole cannot be used.
@@ -124,23 +133,16 @@ checked_windows check_windows(reader& r, const draft& d, const schema_ptr& field
       out.broken.insert(w.name);
     }
   }
-  std::vector<diagnostic> findings;
-  out.plan = windows::make_plan(options, fields, findings);
-  for (const auto& f : findings) {
-    r.finding(f);
-    const auto at = item_of(f.path, "windows[");
-    if (out.plan || !at || at->index >= options.size())
-      continue;
-    auto& w = options[at->index];
-    if (!repair(r, w, at->rest) || w.aggregates.empty()) {
+  out.plan = plan_what_is_left(
+    r, "windows[", options.size(),
+    [&](std::vector<diagnostic>& findings) { return windows::make_plan(options, fields, findings); },
+    [&](const place& at) {
+      auto& w = options[at.index];
+      if (repair(r, w, at.rest) && !w.aggregates.empty())
+        return;
       stand_in(w);
       out.broken.insert(w.name);
-    }
-  }
-  if (!out.plan) {
-    std::vector<diagnostic> ignored;
-    out.plan = windows::make_plan(options, fields, ignored);
-  }
+    });
   return out;
 }
 
@@ -182,30 +184,6 @@ alerts::plan_ptr check_alerts(reader& r, const draft& d, const checked_windows& 
   return plan;
 }
 
-/// Marks what nobody reads; true when there is something.
-bool prune_fields(draft& d) {
-  auto& specs = d.def.decode.fields;
-  if (d.def.store_events || d.windows.empty())
-    return false;
-  std::set<std::string> needed{d.def.key.begin(), d.def.key.end()};
-  if (d.def.decode.time)
-    needed.insert(specs[*d.def.decode.time].field.name);
-  needed.merge([](auto v) { return std::set<std::string>(v.begin(), v.end()); }(d.def.enrich->fields_read()));
-  needed.merge([](auto v) { return std::set<std::string>(v.begin(), v.end()); }(d.def.windows->fields_read()));
-  needed.merge([](auto v) { return std::set<std::string>(v.begin(), v.end()); }(d.def.alerts->fields_read()));
-  bool pruned = false;
-  bool kept = false;
-  for (auto& s : specs) {
-    s.kept = needed.contains(s.field.name);
-    kept = kept || s.kept;
-    pruned = pruned || !s.kept;
-  }
-  // A batch without columns is possible but of no use to anybody who looks at it.
-  if (!kept && !specs.empty())
-    specs[0].kept = true;
-  return pruned;
-}
-
 /// The steps without removals of fields that are no longer there.
 enrich::options without_pruned(const enrich::options& o, const std::vector<codec::field_spec>& specs) {
   std::set<std::string> absent;
@@ -231,29 +209,78 @@ enrich::options without_pruned(const enrich::options& o, const std::vector<codec
   return out;
 }
 
-void plan_on_kept_fields(draft& d) {
+/// The plans on the fields that are marked as kept.
+struct trial {
+  schema_ptr events;
+  enrich::options options;
+  enrich::plan_ptr enrich;
+  windows::plan_ptr windows;
+  alerts::plan_ptr alerts;
+};
+std::optional<trial> try_kept(const draft& d) {
+  trial t;
+  t.events = schema_of(d.def.decode.fields, true);
+  t.options = without_pruned(d.def.enrich_options, d.def.decode.fields);
+  std::vector<diagnostic> ignored;
+  t.enrich = enrich::make_plan(t.options, t.events, d.def.tables, ignored);
+  if (!t.enrich)
+    return std::nullopt;
+  const auto enriched = t.enrich->output_schema();
+  t.windows = windows::make_plan(d.windows, enriched, ignored);
+  if (!t.windows)
+    return std::nullopt;
+  t.alerts = alerts::make_plan(d.def.name, d.rules, scopes_of(d, *t.windows, enriched), ignored);
+  return t.alerts ? std::optional{std::move(t)} : std::nullopt;
+}
+
+std::set<std::string> removed_fields(const enrich::options& o) {
+  std::set<std::string> out;
+  for (const auto& step : o.steps)
+    if (const auto* remove = std::get_if<enrich::remove_step>(&step))
+      out.insert(remove->fields.begin(), remove->fields.end());
+  return out;
+}
+
+/// Leaves only the fields that somebody reads, and plans on them.
+void prune_fields(draft& d) {
   auto& def = d.def;
+  auto& specs = def.decode.fields;
   def.events = def.declared;
-  if (!prune_fields(d))
+  if (def.store_events || d.windows.empty())
     return;
-  const auto events = schema_of(def.decode.fields, true);
-  const auto options = without_pruned(def.enrich_options, def.decode.fields);
-  std::vector<diagnostic> findings;
-  auto enrich = enrich::make_plan(options, events, def.tables, findings);
-  auto windows = enrich ? windows::make_plan(d.windows, enrich->output_schema(), findings) : nullptr;
-  auto alerts =
-    windows ? alerts::make_plan(def.name, d.rules, scopes_of(d, *windows, enrich->output_schema()), findings) : nullptr;
-  if (!alerts) {
-    // Some plan reads more than it says: correct though slower is to keep everything.
-    for (auto& s : def.decode.fields)
+  std::set<std::string> needed{def.key.begin(), def.key.end()};
+  const auto need = [&](const std::vector<std::string>& names) { needed.insert(names.begin(), names.end()); };
+  if (def.decode.time)
+    needed.insert(specs[*def.decode.time].field.name);
+  need(def.windows->fields_read());
+  need(def.alerts->fields_read());
+  const auto steps = def.enrich->fields_read();
+  const std::set<std::string> by_steps{steps.begin(), steps.end()};
+  for (auto& s : specs)
+    s.kept = needed.contains(s.field.name) || by_steps.contains(s.field.name);
+  auto best = try_kept(d);
+  // A step that removes a field counts as reading it: whether another reads it, only a plan without it can tell.
+  for (const auto& name : removed_fields(def.enrich_options)) {
+    const auto at = std::find_if(specs.begin(), specs.end(), [&](const auto& s) { return s.field.name == name; });
+    if (!best || at == specs.end() || !at->kept || needed.contains(name))
+      continue;
+    at->kept = false;
+    if (auto t = try_kept(d))
+      best = std::move(t);
+    else
+      at->kept = true;
+  }
+  if (!best || best->events->size() == 0) {
+    // Correct though slower; a batch without any column is of no use to those who look at it.
+    for (auto& s : specs)
       s.kept = true;
     return;
   }
-  def.events = events;
-  def.enrich_options = options;
-  def.enrich = std::move(enrich);
-  def.windows = std::move(windows);
-  def.alerts = std::move(alerts);
+  def.events = best->events;
+  def.enrich_options = std::move(best->options);
+  def.enrich = std::move(best->enrich);
+  def.windows = std::move(best->windows);
+  def.alerts = std::move(best->alerts);
 }
 
 /// Events of one window key must meet in one partition, until results of partitions are merged.
@@ -296,8 +323,8 @@ void make_plans(reader& r, draft& d) {
   def.alerts = check_alerts(r, d, windows, enriched);
   if (r.failed() || !def.alerts)
     return;
-  plan_on_kept_fields(d);
   warn_of_other_keys(r, d);
+  prune_fields(d);
 }
 
 } // namespace millrace::pipeline

@@ -70,6 +70,7 @@ void reader::add(const yaml_node& at, bool is_error, std::string message, std::s
 }
 
 void reader::error(const yaml_node& at, std::string message, std::string hint, std::size_t offset) {
+  settled_.emplace(at.line, at.column);
   add(at, true, std::move(message), std::move(hint), offset);
 }
 
@@ -81,18 +82,13 @@ void reader::unsupported(const yaml_node& at, std::string_view what) {
   error(at, quoted(what) + " is not supported in this version");
 }
 
-bool reader::has_error_at(int line, int column) const noexcept {
-  return std::any_of(findings_.begin(), findings_.end(),
-                     [&](const located_diagnostic& d) { return d.is_error && d.line == line && d.column == column; });
-}
-
 void reader::finding(const diagnostic& d) {
   for (const auto& name : poisoned_)
     if (mentions(d.message, name))
       return;
   bool exact = false;
   const auto& at = resolve(*root_, d.path, exact);
-  if (has_error_at(at.line + 1, at.column + 1))
+  if (settled_.contains({at.line, at.column}))
     return;
   add(at, true, d.message, d.hint, exact ? d.offset : 0);
 }

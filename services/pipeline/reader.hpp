@@ -48,13 +48,14 @@ public:
   std::vector<const yaml_node*> scalars(const yaml_node* n, std::string_view expected);
 
 private:
-  bool has_error_at(int line, int column) const noexcept;
   void add(const yaml_node& at, bool is_error, std::string message, std::string hint, std::size_t offset);
 
   std::string file_;
   yaml_ptr root_;
   std::vector<located_diagnostic> findings_;
   std::set<std::string> poisoned_;
+  /// Where `error` was called: plans have nothing to add there.
+  std::set<std::pair<int, int>> settled_;
   bool failed_ = false;
 };
 
