@@ -51,10 +51,15 @@ nanoseconds_t machine::deadline(const alert& a) const noexcept {
 }
 
 void machine::evaluate(std::string_view key, evaluation_result e, nanoseconds_t reached, std::vector<transition>& out) {
+  fire_if_due(key, reached, out);
+  apply(key, std::move(e), reached, out);
+  fire_if_due(key, reached, out);
+}
+
+void machine::fire_if_due(std::string_view key, nanoseconds_t reached, std::vector<transition>& out) {
   const auto it = alerts_.find(key);
   if (it != alerts_.end() && !it->second.firing && deadline(it->second) <= reached)
     fire(it, reached, out);
-  apply(key, std::move(e), reached, out);
 }
 
 void machine::apply(std::string_view key, evaluation_result e, nanoseconds_t reached, std::vector<transition>& out) {
@@ -71,11 +76,6 @@ void machine::apply(std::string_view key, evaluation_result e, nanoseconds_t rea
   if (e.when != truth::yes)
     return;
   begin(key, std::move(e), out);
-  if (hold_ > 0) {
-    const auto begun = alerts_.find(key);
-    if (deadline(begun->second) <= reached)
-      fire(begun, reached, out);
-  }
 }
 
 void machine::apply_pending(alert_map::iterator it, evaluation_result e, nanoseconds_t reached,
@@ -125,6 +125,7 @@ void machine::begin(std::string_view key, evaluation_result e, std::vector<trans
   bytes_ += cost(key);
   auto& a = it->second;
   a.since = a.at = a.shown_at = e.time;
+  a.due = e.due;
   if (hold_ <= 0) {
     a.firing = true;
     emit(alert_state::firing, e.time, e.time, e.due, key, std::move(e.shown), out);
@@ -137,11 +138,13 @@ void machine::begin(std::string_view key, evaluation_result e, std::vector<trans
 
 void machine::fire(alert_map::iterator it, nanoseconds_t reached, std::vector<transition>& out) {
   auto& a = it->second;
-  const auto due = deadline(a);
-  deadlines_.erase({due, it->first});
+  const auto at = deadline(a);
+  // Later than the deadline when the alert began with an event that the watermark had passed already.
+  const auto due = std::max(at, a.due);
+  deadlines_.erase({at, it->first});
   a.firing = true;
-  a.at = due;
-  emit(alert_state::firing, due, a.since, due, it->first, std::move(a.shown), out);
+  a.at = at;
+  emit(alert_state::firing, at, a.since, due, it->first, std::move(a.shown), out);
   a.shown = nullptr;
   if (!a.later.empty())
     replay(std::string{it->first}, std::exchange(a.later, {}), due, reached, out);
@@ -163,8 +166,10 @@ void machine::replay(const std::string& key, std::vector<evaluation_result> late
                      nanoseconds_t reached, std::vector<transition>& out) {
   for (auto& e : later) {
     e.due = std::max(e.due, due);
-    evaluate(key, std::move(e), reached, out);
+    apply(key, std::move(e), reached, out);
   }
+  // Only now: what a new deadline must look at may itself have been among `later`.
+  fire_if_due(key, reached, out);
 }
 
 void machine::emit(alert_state s, nanoseconds_t at, nanoseconds_t since, nanoseconds_t due, std::string_view key,
@@ -205,6 +210,7 @@ void machine::save(byte_writer& out) const {
     out.i64(a.at);
     if (a.firing)
       continue;
+    out.i64(a.due);
     out.i64(a.shown_at);
     save_payload(out, a.shown);
     out.u64(a.later.size());
@@ -234,6 +240,7 @@ bool machine::load(byte_reader& in) {
     a.at = in.i64();
     if (a.firing)
       continue;
+    a.due = in.i64();
     a.shown_at = in.i64();
     a.shown = load_payload(in);
     for (auto k = in.u64(); k > 0 && in.ok(); --k) {

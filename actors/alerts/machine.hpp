@@ -99,6 +99,8 @@ private:
     nanoseconds_t since = 0;
     /// Time of the last transition.
     nanoseconds_t at = 0;
+    /// When the pending transition was due (pending only).
+    nanoseconds_t due = 0;
     /// Time of the evaluation in `shown` (pending only).
     nanoseconds_t shown_at = 0;
     payload_ptr shown;
@@ -108,6 +110,7 @@ private:
   using alert_map = std::map<std::string, alert, std::less<>>;
 
   nanoseconds_t deadline(const alert& a) const noexcept;
+  void fire_if_due(std::string_view key, nanoseconds_t reached, std::vector<transition>& out);
   void apply(std::string_view key, evaluation_result e, nanoseconds_t reached, std::vector<transition>& out);
   void apply_pending(alert_map::iterator it, evaluation_result e, nanoseconds_t reached, std::vector<transition>& out);
   void apply_firing(alert_map::iterator it, const evaluation_result& e, nanoseconds_t reached,
