@@ -38,11 +38,12 @@ enum class frame_kind : std::uint8_t {
 
 /// What input a frame covers (rule 1.4).
 struct origin {
-  /// Sequence of the last input message covered (for a file: byte offset after the last line); 0: none yet.
+  /// Sequence of the last input message covered whole (for a file: byte offset after its last line); 0: none yet.
   std::uint64_t sequence = 0;
   /// Checksum of that input message; 0 where the source has none.
   std::uint64_t checksum = 0;
-  /// 0: that message is covered whole. n > 0: only the first n of its output rows on this subject are written.
+  /// Output rows already written on this subject that derive from input after `sequence`: what a replay of the
+  /// next input suppresses, whatever the frame boundaries were. Frames with rows > 0 advance nothing else.
   std::uint64_t rows = 0;
 
   friend bool operator==(const origin&, const origin&) = default;
