@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hot path: rows of a batch into cells.
+#include "actors/windows/window_state.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace millrace::windows {
+
+void window_state::absorb(batch_pass& pass, result_rows& out) {
+  select(pass);
+  keys_.begin(pass.batch);
+  cursor at;
+  // No event lies in the empty slice [0, 0): the first one moves the cursor.
+  const auto* times = pass.batch.time.data();
+  const auto* watermarks = pass.batch.watermark.data();
+  for (const auto row : selected_) {
+    const auto watermark = std::max(watermarks[row], closed_);
+    const auto partition = std::min(watermark, pass.bound);
+    if (partition >= next_end_) {
+      flush(pass);
+      advance(partition, out);
+      at = cursor{};
+    }
+    const auto time = times[row];
+    if ((time < at.bounds.start || time >= at.bounds.end) && !move_cursor(pass, row, at))
+      continue;
+    if (at.in == nullptr || watermark >= at.first_late || partition >= at.bounds.first_end) {
+      take_slowly(pass, row_context{row, watermark, partition}, at, out);
+      continue;
+    }
+    const auto key = keys_.id_of(row);
+    if (key < recent_.size() && recent_[key].in == at.in) {
+      pending_rows_.push_back(row);
+      pending_cells_.push_back(recent_[key].cell);
+      pass.fates[row] = fate::absorbed;
+      pass.expires[row] = std::max(pass.expires[row], at.all_late);
+    } else if (admits(key)) {
+      put(pass, row, *at.in, key);
+    } else {
+      refuse(pass, row, fate::limit);
+    }
+  }
+  flush(pass);
+}
+
+void window_state::select(batch_pass& pass) {
+  selected_.clear();
+  if (!plan_.where) {
+    selected_.resize(pass.batch.rows);
+    std::iota(selected_.begin(), selected_.end(), 0U);
+    return;
+  }
+  failed_.clear();
+  expressions::select_rows(pass.evaluations[*plan_.where], pass.batch.rows, selected_, failed_);
+  for (const auto row : failed_)
+    refuse(pass, row, fate::expression);
+}
+
+bool window_state::move_cursor(batch_pass& pass, std::uint32_t row, cursor& at) const {
+  at = cursor{};
+  const auto bounds = grid_.slice_at(pass.batch.time[row]);
+  if (!bounds) {
+    refuse(pass, row, fate::limit, true);
+    return false;
+  }
+  at.bounds = *bounds;
+  at.first_late = saturating_add(bounds->first_end, grid_.lateness);
+  at.all_late = saturating_add(bounds->last_end, grid_.lateness);
+  const auto it = slices_.find(slice_key{bounds->start, bounds->first_end});
+  // Cells are changed through the slice; the map is ours.
+  at.in = it == slices_.end() ? nullptr : const_cast<slice*>(&it->second);
+  return true;
+}
+
+void window_state::take_slowly(batch_pass& pass, const row_context& r, cursor& at, result_rows& out) {
+  if (r.watermark >= at.all_late) {
+    refuse(pass, r.row, fate::late);
+    return;
+  }
+  const auto key = keys_.id_of(r.row);
+  if (!admits(key)) {
+    refuse(pass, r.row, fate::limit);
+    return;
+  }
+  // Nothing is due between `closed_` and here, or it would have been closed.
+  closed_ = std::max(closed_, r.partition);
+  auto bounds = at.bounds;
+  if (r.watermark >= at.first_late)
+    bounds.first_end = grid_.end_after(r.watermark - grid_.lateness);
+  auto& s = slice_of(bounds);
+  if (bounds.first_end == at.bounds.first_end)
+    at.in = &s;
+  if (closed_ >= bounds.first_end)
+    update_windows(pass, r, s, key, out);
+  else
+    put(pass, r.row, s, key);
+}
+
+void window_state::refuse(batch_pass& pass, std::uint32_t row, fate why, bool out_of_range) const {
+  pass.fates[row] = std::max(pass.fates[row], why);
+  pass.refusals.push_back(refusal{row, index_, why, out_of_range});
+}
+
+void window_state::put(batch_pass& pass, std::uint32_t row, slice& s, key_id key) {
+  pending_rows_.push_back(row);
+  pending_cells_.push_back(cell_of(s, key));
+  pass.fates[row] = fate::absorbed;
+  pass.expires[row] = std::max(pass.expires[row], saturating_add(s.bounds.last_end, grid_.lateness));
+}
+
+void window_state::flush(const batch_pass& pass) {
+  if (pending_rows_.empty())
+    return;
+  cells_.add(pass.arguments, cell_rows{pass.batch, pending_rows_, pending_cells_});
+  pending_rows_.clear();
+  pending_cells_.clear();
+}
+
+window_state::slice& window_state::slice_of(const slice_bounds& bounds) {
+  auto [it, fresh] = slices_.try_emplace(slice_key{bounds.start, bounds.first_end});
+  if (fresh) {
+    it->second.bounds = bounds;
+    if (bounds.first_end > closed_)
+      next_end_ = std::min(next_end_, bounds.first_end);
+    else if (bounds.last_end > closed_)
+      next_end_ = std::min(next_end_, grid_.end_after(closed_));
+  }
+  return it->second;
+}
+
+cell_id window_state::cell_of(slice& s, key_id key) {
+  if (key >= recent_.size())
+    recent_.resize(std::max<std::size_t>(keys_.capacity(), key + std::size_t{1}));
+  auto& recent = recent_[key];
+  if (recent.in == &s)
+    return recent.cell;
+  const auto it = s.index.find(key);
+  const auto cell = it != s.index.end() ? it->second : add_cell(s, key);
+  recent = recent_cell{&s, cell};
+  return cell;
+}
+
+cell_id window_state::add_cell(slice& s, key_id key) {
+  const auto cell = cells_.make();
+  s.index.emplace(key, cell);
+  s.entries.push_back(entry{key, cell});
+  ++entries_;
+  keys_.add_cell(key);
+  return cell;
+}
+
+} // namespace millrace::windows

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the texts of `aggregate` to accumulators and expressions over them.
+#include "actors/windows/window_plan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+namespace millrace::windows {
+
+namespace {
+
+using expressions::node;
+using expressions::node_ptr;
+
+bool is_aggregate_call(const node& n) {
+  return n.what == node::kind::call && !n.target && find_aggregate(n.name) != nullptr;
+}
+
+/// The first node for which `wanted` holds, parents first.
+template <class F>
+const node* find_node(const node_ptr& n, F&& wanted) {
+  if (!n)
+    return nullptr;
+  if (wanted(*n))
+    return n.get();
+  if (const auto* found = find_node(n->target, wanted))
+    return found;
+  for (const auto& a : n->args)
+    if (const auto* found = find_node(a, wanted))
+      return found;
+  return nullptr;
+}
+
+void add_finding(std::vector<diagnostic>& findings, const std::string& path, std::size_t offset, std::string message,
+                 std::string hint) {
+  findings.push_back(diagnostic{path, offset, std::move(message), std::move(hint)});
+}
+
+std::vector<std::string> aggregate_names() {
+  std::vector<std::string> names;
+  for (const auto& k : aggregate_kinds())
+    names.emplace_back(k.name);
+  return names;
+}
+
+std::string list_of_aggregates() {
+  std::string text;
+  for (const auto& k : aggregate_kinds()) {
+    if (!text.empty())
+      text += ", ";
+    text += k.name;
+  }
+  return text;
+}
+
+/// Compiles the entries of one window. Works in two passes, because the scope of an expression starts with all
+/// accumulators of the window, also those that later entries bring in.
+class aggregate_compiler {
+public:
+  aggregate_compiler(window_plan& w, event_expression_set& events, std::vector<diagnostic>& findings)
+    : window_{w}, events_{events}, findings_{findings} {}
+
+  void run(const std::string& path) {
+    std::vector<entry> entries;
+    for (const auto& [name, text] : window_.options.aggregates)
+      entries.push_back(parse(path + "." + name, name, text));
+    std::vector<field> scope;
+    for (std::size_t k = 0; k < window_.hidden.size(); ++k)
+      scope.push_back(field{"#" + std::to_string(k), window_.hidden[k].type, window_.hidden[k].kind->nullable});
+    for (const auto c : window_.key_columns)
+      scope.push_back(events_.input()[c]);
+    window_.base = std::make_shared<const schema>(scope);
+    for (const auto& e : entries)
+      finish(e, scope);
+  }
+
+private:
+  struct entry {
+    std::string path;
+    std::string name;
+    /// Null: there were errors.
+    node_ptr tree;
+    std::optional<std::size_t> bare;
+  };
+
+  entry parse(std::string path, const std::string& name, const std::string& text) {
+    entry e{std::move(path), name, nullptr, std::nullopt};
+    std::vector<expressions::expression_error> errors;
+    const auto tree = expressions::parse(text, errors);
+    if (!tree) {
+      report(errors, e.path, findings_);
+      return e;
+    }
+    bool ok = true;
+    auto replaced = expressions::rewrite(tree, [&](const node_ptr& n) -> node_ptr {
+      if (!is_aggregate_call(*n))
+        return nullptr;
+      const auto k = hidden(*n, e.path);
+      ok = ok && k.has_value();
+      if (n == tree)
+        e.bare = k;
+      auto id = std::make_shared<node>();
+      id->what = node::kind::identifier;
+      id->offset = n->offset;
+      id->length = n->length;
+      id->name = "#" + std::to_string(k.value_or(0));
+      return id;
+    });
+    if (ok)
+      e.tree = std::move(replaced);
+    return e;
+  }
+
+  /// The accumulator of an aggregate call, shared with equal calls; none with a finding when it is wrong.
+  std::optional<std::size_t> hidden(const node& call, const std::string& path) {
+    const auto text = expressions::unparse(call);
+    const auto same =
+      std::find_if(window_.hidden.begin(), window_.hidden.end(), [&](const auto& h) { return h.text == text; });
+    if (same != window_.hidden.end())
+      return static_cast<std::size_t>(same - window_.hidden.begin());
+    hidden_aggregate h;
+    h.kind = find_aggregate(call.name);
+    h.text = text;
+    if (!check_arguments(call, h, path))
+      return std::nullopt;
+    const auto type = h.kind->result(h.argument_type);
+    if (!type) {
+      add_finding(findings_, path, call.args[0]->offset,
+                  std::string{h.kind->name} + "() does not accept " +
+                    std::string{to_string(h.argument_type.value_or(data_type::json))},
+                  "it accepts " + std::string{h.kind->accepts});
+      return std::nullopt;
+    }
+    h.type = *type;
+    window_.hidden.push_back(std::move(h));
+    return window_.hidden.size() - 1;
+  }
+
+  bool check_arguments(const node& call, hidden_aggregate& h, const std::string& path) {
+    const auto& kind = *h.kind;
+    if (call.args.size() < kind.min_arguments || call.args.size() > kind.max_arguments) {
+      const std::string takes = kind.min_arguments == kind.max_arguments
+                                  ? "takes exactly " + std::to_string(kind.max_arguments)
+                                  : "takes at most " + std::to_string(kind.max_arguments);
+      add_finding(findings_, path, call.offset,
+                  std::string{kind.name} + "() " + takes + " argument, not " + std::to_string(call.args.size()),
+                  std::string{kind.sentence});
+      return false;
+    }
+    if (call.args.empty())
+      return true;
+    if (const auto* inner = find_node(call.args[0], is_aggregate_call)) {
+      add_finding(findings_, path, inner->offset, "an aggregate inside an aggregate",
+                  "give the inner one a name of its own, or write an expression over two aggregates");
+      return false;
+    }
+    h.argument = events_.add(call.args[0], path, findings_);
+    if (!h.argument)
+      return false;
+    h.argument_type = events_.type(*h.argument);
+    // A dynamic value is not a bool although CEL might find it to be one at run time.
+    if (kind.name == "count_if" && !events_.is_predicate(*h.argument))
+      h.argument_type = *h.argument_type == data_type::boolean ? data_type::json : *h.argument_type;
+    return true;
+  }
+
+  void finish(const entry& e, std::vector<field>& scope) {
+    if (!e.tree)
+      return;
+    value_entry v;
+    v.name = e.name;
+    v.hidden = e.bare;
+    v.scope = std::make_shared<const schema>(scope);
+    if (e.bare) {
+      v.type = window_.hidden[*e.bare].type;
+    } else {
+      std::vector<expressions::expression_error> errors;
+      v.program = expressions::expression::compile(e.tree, *v.scope, errors);
+      if (!v.program) {
+        explain(e, *v.scope, errors);
+        return;
+      }
+      v.type = v.program->type();
+    }
+    if (!v.scope->index_of(e.name))
+      scope.push_back(field{e.name, v.type, true});
+    window_.values.push_back(std::move(v));
+  }
+
+  /// Reports why an expression over aggregates does not compile, the common mistakes in words of their own.
+  void explain(const entry& e, const schema& scope, const std::vector<expressions::expression_error>& errors) {
+    const auto* stray = find_node(e.tree, [&](const node& n) {
+      return n.what == node::kind::identifier && !scope.index_of(n.name) && events_.input().index_of(n.name);
+    });
+    if (stray != nullptr) {
+      add_finding(findings_, e.path, stray->offset, "field '" + stray->name + "' outside of an aggregate call",
+                  "a window has many events: write first(" + stray->name + "), max(" + stray->name + ") or the like");
+      return;
+    }
+    static constexpr std::array<std::string_view, 12> functions{
+      "double", "int", "uint", "string", "bool", "bytes", "timestamp", "duration", "size", "has", "type", "dyn"};
+    const auto* unknown = find_node(e.tree, [&](const node& n) {
+      return n.what == node::kind::call && !n.target && is_identifier(n.name) &&
+             std::find(functions.begin(), functions.end(), n.name) == functions.end();
+    });
+    if (unknown == nullptr) {
+      report(errors, e.path, findings_);
+      return;
+    }
+    if (is_planned_aggregate(unknown->name)) {
+      add_finding(findings_, e.path, unknown->offset,
+                  "aggregate '" + unknown->name + "' is not supported in this version",
+                  "supported: " + list_of_aggregates());
+      return;
+    }
+    const auto names = aggregate_names();
+    const auto near = expressions::nearest(unknown->name, names);
+    add_finding(findings_, e.path, unknown->offset, "unknown aggregate or function '" + unknown->name + "'",
+                near.empty() ? "aggregates: " + list_of_aggregates() : "did you mean " + near + "?");
+  }
+
+  window_plan& window_;
+  event_expression_set& events_;
+  std::vector<diagnostic>& findings_;
+};
+
+} // namespace
+
+void report(const std::vector<expressions::expression_error>& errors, const std::string& path,
+            std::vector<diagnostic>& findings) {
+  for (const auto& e : errors)
+    add_finding(findings, path, e.offset, e.message, e.hint);
+}
+
+std::optional<std::size_t> event_expression_set::add(const node_ptr& tree, const std::string& path,
+                                                     std::vector<diagnostic>& findings) {
+  auto text = expressions::unparse(*tree);
+  if (const auto it = known_.find(text); it != known_.end())
+    return it->second;
+  std::vector<expressions::expression_error> errors;
+  event_expression e;
+  e.program = expressions::expression::compile(tree, input_, errors);
+  if (!e.program) {
+    report(errors, path, findings);
+    return std::nullopt;
+  }
+  if (tree->what == node::kind::identifier)
+    e.column = input_.index_of(tree->name);
+  e.text = text;
+  into_.push_back(std::move(e));
+  known_.emplace(std::move(text), into_.size() - 1);
+  return into_.size() - 1;
+}
+
+void compile_aggregates(window_plan& w, const std::string& path, event_expression_set& events,
+                        std::vector<diagnostic>& findings) {
+  aggregate_compiler{w, events, findings}.run(path);
+}
+
+} // namespace millrace::windows

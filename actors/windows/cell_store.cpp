@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/windows/cell_store.hpp"
+
+#include <algorithm>
+
+namespace millrace::windows {
+
+namespace {
+
+/// Errors quote values; one long text per cell must not fill the state.
+constexpr std::size_t longest_reason = 256;
+
+} // namespace
+
+cell_store::cell_store(const window_plan& w) : plan_{w}, reasons_(w.hidden.size()) {
+  for (const auto& h : w.hidden) {
+    accumulators_.push_back(h.kind->make(h.argument_type));
+    cell_bytes_ += accumulators_.back()->cell_bytes();
+  }
+}
+
+cell_id cell_store::make() {
+  if (free_.empty()) {
+    // Grow by doubling, bounded: a spare quarter is enough for large states.
+    const auto more = std::max<std::size_t>(64, size_ < 4096 ? size_ : size_ / 4);
+    for (auto& a : accumulators_)
+      a->resize(size_ + more);
+    for (std::size_t i = more; i-- > 0;)
+      free_.push_back(static_cast<cell_id>(size_ + i));
+    size_ += more;
+  }
+  const auto cell = free_.back();
+  free_.pop_back();
+  return cell;
+}
+
+void cell_store::release(cell_id cell) {
+  for (auto& a : accumulators_)
+    a->reset(cell);
+  for (auto& r : reasons_) {
+    if (r.empty())
+      continue;
+    if (const auto it = r.find(cell); it != r.end()) {
+      reason_bytes_ -= it->second.size();
+      r.erase(it);
+    }
+  }
+  free_.push_back(cell);
+}
+
+void cell_store::add(std::span<const argument_view> arguments, const cell_rows& in) {
+  for (std::size_t k = 0; k < accumulators_.size(); ++k) {
+    const auto& index = plan_.hidden[k].argument;
+    const auto argument = index ? arguments[*index] : argument_view{};
+    accumulators_[k]->add(argument, in);
+    if (argument.failed != nullptr)
+      note_failures(k, argument, in);
+  }
+}
+
+void cell_store::note_failures(std::size_t accumulator, const argument_view& argument, const cell_rows& in) {
+  for (std::size_t i = 0; i < in.rows.size(); ++i)
+    if (argument.failed->is_error(in.rows[i]))
+      note(accumulator, in.cells[i], argument.failed->reason(in.rows[i]));
+}
+
+void cell_store::note(std::size_t accumulator, cell_id cell, std::string_view reason) {
+  reason = reason.substr(0, longest_reason);
+  auto [it, fresh] = reasons_[accumulator].try_emplace(cell, reason);
+  if (fresh) {
+    reason_bytes_ += reason.size();
+  } else if (reason < it->second) {
+    reason_bytes_ = reason_bytes_ - it->second.size() + reason.size();
+    it->second = reason;
+  }
+}
+
+void cell_store::merge(cell_id into, cell_id from) {
+  for (std::size_t k = 0; k < accumulators_.size(); ++k) {
+    accumulators_[k]->merge(into, from);
+    if (reasons_[k].empty())
+      continue;
+    if (const auto it = reasons_[k].find(from); it != reasons_[k].end())
+      note(k, into, std::string{it->second});
+  }
+}
+
+void cell_store::write(cell_id cell, batch_builder& out,
+                       std::vector<std::pair<std::uint32_t, std::string>>& reasons) const {
+  std::string reason;
+  for (std::size_t k = 0; k < accumulators_.size(); ++k) {
+    if (!reasons_[k].empty()) {
+      if (const auto it = reasons_[k].find(cell); it != reasons_[k].end()) {
+        reasons.emplace_back(static_cast<std::uint32_t>(k), plan_.hidden[k].text + ": " + it->second);
+        continue;
+      }
+    }
+    reason.clear();
+    accumulators_[k]->write(cell, out, k, reason);
+    if (!reason.empty())
+      reasons.emplace_back(static_cast<std::uint32_t>(k), plan_.hidden[k].text + ": " + reason);
+  }
+}
+
+void cell_store::save(cell_id cell, binary_writer& out) const {
+  for (std::size_t k = 0; k < accumulators_.size(); ++k) {
+    accumulators_[k]->save(cell, out);
+    const auto it = reasons_[k].find(cell);
+    out.u8(it != reasons_[k].end() ? 1 : 0);
+    if (it != reasons_[k].end())
+      out.text(it->second);
+  }
+}
+
+void cell_store::load(cell_id cell, binary_reader& in) {
+  for (std::size_t k = 0; k < accumulators_.size() && in.ok(); ++k) {
+    accumulators_[k]->load(cell, in);
+    if (in.flag())
+      note(k, cell, in.text());
+  }
+}
+
+std::size_t cell_store::bytes() const noexcept {
+  auto bytes = (size_ - free_.size()) * cell_bytes_ + reason_bytes_;
+  for (const auto& a : accumulators_)
+    bytes += a->text_bytes();
+  return bytes;
+}
+
+} // namespace millrace::windows

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// The cells of one window definition: per key and slice one state of every accumulator, dense ids, recycled.
+/// Also remembers which aggregates of a cell have seen an error in their argument.
+#pragma once
+
+#include "actors/windows/aggregate.hpp"
+#include "actors/windows/window_plan.hpp"
+
+#include <absl/container/flat_hash_map.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace millrace::windows {
+
+/// Not thread-safe.
+class cell_store {
+public:
+  explicit cell_store(const window_plan& w);
+
+  /// An empty cell.
+  cell_id make();
+  void release(cell_id cell);
+  /// Takes rows; `arguments` are indexed like the plan's event expressions.
+  void add(std::span<const argument_view> arguments, const cell_rows& in);
+  void merge(cell_id into, cell_id from);
+
+  /// Sets columns 0.. of the row under way; `reasons` gets the index and reason of each accumulator without result.
+  void write(cell_id cell, batch_builder& out, std::vector<std::pair<std::uint32_t, std::string>>& reasons) const;
+
+  void save(cell_id cell, binary_writer& out) const;
+  void load(cell_id cell, binary_reader& in);
+
+  /// Logical size of all cells in use, bytes.
+  std::size_t bytes() const noexcept;
+
+private:
+  using reasons_of_cell = absl::flat_hash_map<cell_id, std::string>;
+
+  /// The smallest text wins, so that the order of events does not matter.
+  void note(std::size_t accumulator, cell_id cell, std::string_view reason);
+  void note_failures(std::size_t accumulator, const argument_view& argument, const cell_rows& in);
+
+  const window_plan& plan_;
+  std::vector<std::unique_ptr<accumulator>> accumulators_;
+  std::vector<reasons_of_cell> reasons_;
+  std::vector<cell_id> free_;
+  std::size_t size_ = 0;
+  std::size_t cell_bytes_ = 0;
+  std::size_t reason_bytes_ = 0;
+};
+
+} // namespace millrace::windows

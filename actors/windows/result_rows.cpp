@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/windows/result_rows.hpp"
+
+#include "messaging/codec/json_writer.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace millrace::windows {
+
+result_rows::result_rows(const window_plan& w) : plan_{w}, builder_{w.base} {}
+
+void result_rows::add(const cell_store& cells, cell_id cell, const key_table& keys, key_id key, nanoseconds_t end,
+                      nanoseconds_t due, std::int64_t version) {
+  row r;
+  r.due = due;
+  r.end = end;
+  r.version = version;
+  r.key = key;
+  r.place = static_cast<std::uint32_t>(rows_.size());
+  cells.write(cell, builder_, r.reasons);
+  keys.write(key, builder_, plan_.hidden.size());
+  builder_.finish_row(end, due, 0, 0);
+  rows_.push_back(std::move(r));
+}
+
+void result_rows::order(const key_table& keys) {
+  std::sort(rows_.begin(), rows_.end(), [&](const row& a, const row& b) {
+    if (a.due != b.due)
+      return a.due < b.due;
+    if (a.key != b.key)
+      return keys[a.key].json < keys[b.key].json;
+    if (a.end != b.end)
+      return a.end < b.end;
+    return a.version < b.version;
+  });
+}
+
+std::vector<result_rows::column_reasons> result_rows::accumulator_reasons() const {
+  std::vector<column_reasons> known(plan_.base->size());
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    for (const auto& [k, text] : rows_[i].reasons) {
+      known[k].resize(rows_.size());
+      known[k][i] = text;
+    }
+  }
+  return known;
+}
+
+column result_rows::evaluate(const value_entry& v, const event_batch& scope, const std::vector<column_reasons>& known,
+                             column_reasons& reasons) const {
+  const auto n = scope.rows;
+  expressions::evaluation e;
+  v.program->evaluate(scope, e);
+  const auto fail = [&](std::size_t i, std::string text) {
+    reasons.resize(n);
+    reasons[i] = std::move(text);
+    e.values.set_null(i, n);
+  };
+  // An input without result makes the expression one without result, whatever it would do with null.
+  for (const auto u : v.program->uses())
+    for (std::size_t i = 0; i < known[u].size(); ++i)
+      if (!known[u][i].empty() && (reasons.empty() || reasons[i].empty()))
+        fail(i, known[u][i]);
+  if (e.errors.empty())
+    return std::move(e.values);
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!e.is_error(i) || (!reasons.empty() && !reasons[i].empty()))
+      continue;
+    const auto uses = v.program->uses();
+    const auto null = std::find_if(uses.begin(), uses.end(), [&](auto u) { return scope.columns[u].is_null(i); });
+    if (null == uses.end())
+      fail(i, std::string{e.reason(i)});
+    else
+      fail(i, (*null < plan_.hidden.size() ? plan_.hidden[*null].text : (*scope.layout)[*null].name) + " is null");
+  }
+  return std::move(e.values);
+}
+
+void result_rows::add_fixed_columns(event_batch& out) const {
+  column start{data_type::timestamp};
+  column end{data_type::timestamp};
+  column version{data_type::int64};
+  column final_{data_type::boolean};
+  column retracted{data_type::boolean};
+  for (const auto& r : rows_) {
+    start.i64.push_back(r.end - plan_.grid.size);
+    end.i64.push_back(r.end);
+    version.i64.push_back(r.version);
+  }
+  final_.b8.assign(rows_.size(), 1);
+  retracted.b8.assign(rows_.size(), 0);
+  out.columns.push_back(std::move(start));
+  out.columns.push_back(std::move(end));
+  out.columns.push_back(std::move(version));
+  out.columns.push_back(std::move(final_));
+  out.columns.push_back(std::move(retracted));
+}
+
+column result_rows::errors_column(const std::vector<column_reasons>& known) const {
+  const auto first = plan_.base->size();
+  column c{data_type::json};
+  dictionary_builder texts;
+  std::string text;
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    text.clear();
+    for (std::size_t v = 0; v < plan_.values.size(); ++v) {
+      const auto& reasons = known[first + v];
+      if (reasons.empty() || reasons[i].empty())
+        continue;
+      text += text.empty() ? '{' : ',';
+      codec::append_string(text, plan_.values[v].name);
+      text += ':';
+      codec::append_string(text, reasons[i]);
+    }
+    if (text.empty())
+      c.set_null(i, rows_.size());
+    else
+      text += '}';
+    c.codes.push_back(texts.code(text));
+  }
+  c.dict = texts.finish();
+  return c;
+}
+
+event_batch result_rows::finish(const key_table& keys) {
+  order(keys);
+  std::vector<std::uint32_t> places;
+  places.reserve(rows_.size());
+  for (const auto& r : rows_)
+    places.push_back(r.place);
+  auto scope = take(builder_.finish(), places);
+  auto known = accumulator_reasons();
+  for (const auto& v : plan_.values) {
+    scope.layout = v.scope;
+    column_reasons reasons;
+    if (v.hidden) {
+      auto values = scope.columns[*v.hidden];
+      reasons = known[*v.hidden];
+      scope.columns.push_back(std::move(values));
+    } else {
+      scope.columns.push_back(evaluate(v, scope, known, reasons));
+    }
+    known.push_back(std::move(reasons));
+  }
+
+  event_batch out;
+  out.layout = plan_.result;
+  out.rows = rows_.size();
+  const auto columns = std::make_move_iterator(scope.columns.begin());
+  const auto base = static_cast<std::ptrdiff_t>(plan_.base->size());
+  const auto hidden = static_cast<std::ptrdiff_t>(plan_.hidden.size());
+  out.columns.assign(columns + hidden, columns + base);
+  add_fixed_columns(out);
+  out.columns.insert(out.columns.end(), columns + base, std::make_move_iterator(scope.columns.end()));
+  out.columns.push_back(errors_column(known));
+  out.time = std::move(scope.time);
+  out.watermark = std::move(scope.watermark);
+  out.shard = std::move(scope.shard);
+  for (std::size_t i = 0; i < rows_.size(); ++i)
+    out.position.push_back(static_cast<std::int64_t>(i));
+  rows_.clear();
+  return out;
+}
+
+} // namespace millrace::windows

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// State of a window definition as bytes: keys by rank, so that equal states give equal bytes whatever ids they use.
+#include "actors/windows/window_state.hpp"
+
+#include <algorithm>
+
+namespace millrace::windows {
+
+namespace {
+
+std::vector<key_id> ranks_of(const std::vector<key_id>& sorted, std::size_t capacity) {
+  std::vector<key_id> ranks(capacity, no_key);
+  for (std::size_t i = 0; i < sorted.size(); ++i)
+    ranks[sorted[i]] = static_cast<key_id>(i);
+  return ranks;
+}
+
+/// Reads a rank greater than the previous one, the caller's order being ascending.
+bool read_rank(binary_reader& in, std::size_t keys, std::uint64_t& next, std::uint64_t& rank) {
+  rank = in.u64();
+  if (rank < next || rank >= keys)
+    in.fail();
+  next = rank + 1;
+  return in.ok();
+}
+
+} // namespace
+
+void window_state::save(binary_writer& out) const {
+  const auto keys = keys_.sorted();
+  const auto ranks = ranks_of(keys, keys_.capacity());
+  out.u64(keys.size());
+  for (const auto id : keys)
+    keys_.save(id, out);
+  out.u64(slices_.size());
+  for (const auto& [where, s] : slices_) {
+    out.i64(where.first);
+    out.i64(where.second);
+    auto entries = s.entries;
+    std::sort(entries.begin(), entries.end(),
+              [&](const entry& a, const entry& b) { return ranks[a.key] < ranks[b.key]; });
+    out.u64(entries.size());
+    for (const auto& e : entries) {
+      out.u64(ranks[e.key]);
+      cells_.save(e.cell, out);
+    }
+  }
+  out.u64(updates_.size());
+  for (const auto& [end, by_key] : updates_) {
+    std::vector<std::pair<key_id, std::uint64_t>> counts;
+    for (const auto& [key, n] : by_key)
+      counts.emplace_back(ranks[key], n);
+    std::sort(counts.begin(), counts.end());
+    out.i64(end);
+    out.u64(counts.size());
+    for (const auto& [rank, n] : counts) {
+      out.u64(rank);
+      out.u64(n);
+    }
+  }
+}
+
+void window_state::load(binary_reader& in, nanoseconds_t p) {
+  std::vector<key_id> ids;
+  for (auto n = in.count(16); n > 0 && in.ok(); --n)
+    ids.push_back(keys_.load(in));
+  for (auto n = in.count(24); n > 0 && in.ok(); --n)
+    load_slice(in, ids);
+  for (auto n = in.count(16); n > 0 && in.ok(); --n)
+    load_updates(in, ids);
+  if (keys_.live() != ids.size())
+    in.fail();
+  if (!in.ok())
+    return;
+  closed_ = p;
+  next_end_ = next_open_end();
+}
+
+void window_state::load_slice(binary_reader& in, const std::vector<key_id>& ids) {
+  const auto start = in.i64();
+  const auto first_end = in.i64();
+  const auto bounds = grid_.slice_at(start);
+  const slice_key where{start, first_end};
+  if (!bounds || bounds->start != start || first_end < bounds->first_end || first_end > bounds->last_end ||
+      (first_end - bounds->first_end) % grid_.every != 0 || (!slices_.empty() && where <= slices_.rbegin()->first)) {
+    in.fail();
+    return;
+  }
+  auto& s = slices_[where];
+  s.bounds = *bounds;
+  s.bounds.first_end = first_end;
+  std::uint64_t next = 0;
+  std::uint64_t rank = 0;
+  for (auto n = in.count(9); n > 0 && read_rank(in, ids.size(), next, rank); --n)
+    cells_.load(add_cell(s, ids[rank]), in);
+}
+
+void window_state::load_updates(binary_reader& in, const std::vector<key_id>& ids) {
+  const auto end = in.i64();
+  if (!updates_.empty() && end <= updates_.rbegin()->first) {
+    in.fail();
+    return;
+  }
+  auto& by_key = updates_[end];
+  std::uint64_t next = 0;
+  std::uint64_t rank = 0;
+  for (auto n = in.count(16); n > 0 && read_rank(in, ids.size(), next, rank); --n)
+    by_key[ids[rank]] = in.u64();
+}
+
+} // namespace millrace::windows
