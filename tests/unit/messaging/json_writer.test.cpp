@@ -210,9 +210,8 @@ TEST_CASE("a retracted window says so and has no values; a count window has its 
 }
 
 TEST_CASE("a window without a key has an empty key") {
-  std::vector<field> fields;
-  for (const field& f : window_schema(false)->fields().subspan(1))
-    fields.push_back(f);
+  const schema_ptr with_key = window_schema(false);
+  std::vector<field> fields(with_key->fields().begin() + 1, with_key->fields().end());
   batch_builder builder{std::make_shared<const schema>(std::move(fields))};
   builder.set_int(5, 3);
   builder.set_double(6, 0.5);

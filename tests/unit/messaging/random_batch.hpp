@@ -88,8 +88,10 @@ inline std::vector<std::int64_t> random_integers(generator& g, std::size_t rows)
       v = below(g, 3) == 0 ? (below(g, 2) == 0 ? 1ULL << 63 : (1ULL << 63) - 1) : g();
     out.push_back(static_cast<std::int64_t>(v));
   }
-  if (rows != 0 && below(g, 8) == 0) // one row out of line
-    out[below(g, rows)] += 1 - static_cast<std::int64_t>(below(g, 3));
+  if (rows != 0 && below(g, 8) == 0) { // one row out of line
+    std::int64_t& v = out[below(g, rows)];
+    v = static_cast<std::int64_t>(static_cast<std::uint64_t>(v) + 1 - below(g, 3));
+  }
   return out;
 }
 
