@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "messaging/codec/decode_columns.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+#include <utility>
+
+namespace millrace::codec {
+
+namespace {
+constexpr std::size_t first_slots = 256;
+constexpr std::size_t first_rows = 1024;
+} // namespace
+
+text_collector::text_collector() : slots_(first_slots), mask_{first_slots - 1}, offsets_(1, 0) {}
+
+std::uint32_t text_collector::insert(std::string_view text, std::uint32_t tag, std::size_t at) {
+  const std::uint32_t code = append(text);
+  const std::uint64_t hash = detail::hash_with_slack(text.data(), text.size());
+  slots_[at] = slot{tag, generation_, code, static_cast<std::uint32_t>(hash)};
+  if (size() * 2 > slots_.size())
+    grow_slots();
+  return code;
+}
+
+void text_collector::grow_slots() {
+  std::vector<slot> old(slots_.size() * 4);
+  old.swap(slots_);
+  mask_ = slots_.size() - 1;
+  for (const slot& s : old) {
+    if (s.generation != generation_)
+      continue;
+    std::size_t at = s.low & mask_;
+    while (slots_[at].generation == generation_)
+      at = (at + 1) & mask_;
+    slots_[at] = s;
+  }
+}
+
+void text_collector::grow_bytes(std::size_t least) {
+  if (least > std::numeric_limits<std::uint32_t>::max())
+    throw std::length_error("a batch holds at most 4 GiB of text in one column: finish it earlier");
+  bytes_.resize(std::max(least, std::max(std::size_t{4096}, bytes_.size() * 2)));
+}
+
+dictionary_ptr text_collector::finish() {
+  const std::size_t capacity = bytes_.size();
+  bytes_.resize(used_);
+  const std::size_t codes = offsets_.size();
+  auto made = std::make_shared<const dictionary>(std::move(bytes_), std::move(offsets_), unique_);
+  // The next batch is likely to be like this one.
+  bytes_ = std::string(std::min(capacity, std::size_t{1} << 22), '\0');
+  offsets_ = {};
+  offsets_.reserve(std::min(codes, std::size_t{1} << 17));
+  offsets_.push_back(0);
+  used_ = 0;
+  appending_ = false;
+  unique_ = true;
+  if (++generation_ == 0) {
+    std::fill(slots_.begin(), slots_.end(), slot{});
+    generation_ = 1;
+  }
+  return made;
+}
+
+row_sink::row_sink(schema_ptr layout)
+  : batch_{event_batch::make(std::move(layout))}, texts_(batch_.columns.size()), staged_(batch_.columns.size()) {
+  resize(first_rows);
+}
+
+void row_sink::resize(std::size_t rows) {
+  capacity_ = rows;
+  batch_.time.resize(rows);
+  batch_.position.resize(rows);
+  batch_.shard.resize(rows);
+  for (column& c : batch_.columns) {
+    if (c.type == data_type::boolean)
+      c.b8.resize(rows);
+    else if (c.type == data_type::float64)
+      c.f64.resize(rows);
+    else if (is_text(c.type))
+      c.codes.resize(rows);
+    else
+      c.i64.resize(rows);
+    if (!c.nulls.empty())
+      c.nulls.resize((rows + 63) / 64);
+  }
+}
+
+void row_sink::grow() {
+  for (text_collector& t : texts_)
+    t.note_rows(batch_.rows);
+  resize(capacity_ * 2);
+}
+
+void row_sink::set_null(std::size_t i) {
+  column& c = batch_.columns[i];
+  if (c.nulls.empty())
+    c.nulls.resize((capacity_ + 63) / 64);
+  c.nulls[batch_.rows >> 6] |= std::uint64_t{1} << (batch_.rows & 63);
+  // A null row's value is unspecified but must be in range and the same on every run.
+  if (is_text(c.type))
+    c.codes[batch_.rows] = 0;
+  else if (c.type == data_type::boolean)
+    c.b8[batch_.rows] = 0;
+  else if (c.type == data_type::float64)
+    c.f64[batch_.rows] = 0.0;
+  else
+    c.i64[batch_.rows] = 0;
+}
+
+void row_sink::discard() {
+  staged_count_ = 0;
+  for (column& c : batch_.columns) {
+    if (!c.nulls.empty())
+      c.nulls[batch_.rows >> 6] &= ~(std::uint64_t{1} << (batch_.rows & 63));
+  }
+}
+
+event_batch row_sink::finish() {
+  const std::size_t rows = batch_.rows;
+  for (column& c : batch_.columns) {
+    if (std::all_of(c.nulls.begin(), c.nulls.end(), [](std::uint64_t word) { return word == 0; }))
+      c.nulls.clear();
+  }
+  resize(rows);
+  for (std::size_t i = 0; i < batch_.columns.size(); ++i) {
+    if (is_text(batch_.columns[i].type))
+      batch_.columns[i].dict = texts_[i].finish();
+  }
+  batch_.watermark.assign(rows, no_watermark);
+  event_batch next = event_batch::make(batch_.layout);
+  std::swap(next, batch_);
+  resize(std::clamp(rows + rows / 8, std::size_t{64}, std::size_t{1} << 17));
+  return next;
+}
+
+} // namespace millrace::codec

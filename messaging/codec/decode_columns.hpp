@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// The batch that a decoder fills: columns that grow in steps, written by row index, so that one row costs no
+/// allocation, and a text column that gives codes without allocating.
+#pragma once
+
+#include "messaging/event_batch.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace millrace::codec {
+
+/// Bytes that must be readable (not meaningful) behind every text that is handed to a `text_collector`.
+inline constexpr std::size_t text_slack = 16;
+
+namespace detail {
+
+inline std::uint64_t load64(const char* p) noexcept {
+  std::uint64_t v = 0;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
+/// The first n (1 to 8) bytes at p, the rest zero; reads 8.
+inline std::uint64_t load_low(const char* p, std::size_t n) noexcept {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  return load64(p) & (~std::uint64_t{0} >> (64 - 8 * n));
+#else
+  std::uint64_t v = 0;
+  std::memcpy(&v, p, n);
+  return v;
+#endif
+}
+
+/// Equality of two texts of n bytes, both with slack behind them.
+inline bool equal_with_slack(const char* a, const char* b, std::size_t n) noexcept {
+  if (n <= 8)
+    return n == 0 || load_low(a, n) == load_low(b, n);
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    if (load64(a + i) != load64(b + i))
+      return false;
+  }
+  return load64(a + n - 8) == load64(b + n - 8);
+}
+
+inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
+  __extension__ using wide = unsigned __int128;
+  const wide product = static_cast<wide>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+/// Only places texts in the table below; codes follow first appearance, so no output depends on it.
+inline std::uint64_t hash_with_slack(const char* p, std::size_t n) noexcept {
+  constexpr std::uint64_t k0 = 0x9e3779b97f4a7c15U;
+  constexpr std::uint64_t k1 = 0xe7037ed1a0b428dbU;
+  if (n <= 8)
+    return mix((n == 0 ? 0 : load_low(p, n)) ^ k0, n ^ k1);
+  std::uint64_t h = n ^ k1;
+  std::size_t i = 0;
+  for (; i + 16 < n; i += 16)
+    h = mix(load64(p + i) ^ k0, load64(p + i + 8) ^ h);
+  // The last 16 bytes, or both ends of a text of 9 to 16.
+  const char* const a = n > 16 ? p + n - 16 : p;
+  return mix(load64(a) ^ k1, load64(p + n - 8) ^ h);
+}
+
+} // namespace detail
+
+/// Distinct texts of one column and their codes, like `dictionary_builder`, but for the hot path: texts have
+/// slack behind them, and a column in which almost every text is new is no longer searched for repetitions
+/// (the dictionary then says that it is not unique).
+class text_collector {
+public:
+  text_collector();
+
+  std::uint32_t code(std::string_view text) {
+    if (appending_)
+      return append(text);
+    const std::uint64_t hash = detail::hash_with_slack(text.data(), text.size());
+    const auto tag = static_cast<std::uint32_t>(hash >> 32);
+    std::size_t at = hash & mask_;
+    for (;; at = (at + 1) & mask_) {
+      const slot& s = slots_[at];
+      if (s.generation != generation_)
+        return insert(text, tag, at);
+      if (s.tag == tag && equals(s.code, text))
+        return s.code;
+    }
+  }
+  std::size_t size() const noexcept { return offsets_.size() - 1; }
+  std::size_t byte_size() const noexcept { return used_; }
+  /// Hands out what was collected and starts anew.
+  dictionary_ptr finish();
+
+private:
+  struct slot {
+    std::uint32_t tag = 0;
+    std::uint32_t generation = 0;
+    std::uint32_t code = 0;
+    /// Low half of the hash, to place the slot anew when the table grows.
+    std::uint32_t low = 0;
+  };
+
+  bool equals(std::uint32_t code, std::string_view text) const noexcept {
+    const std::uint32_t from = offsets_[code];
+    return offsets_[code + 1] - from == text.size() &&
+           detail::equal_with_slack(bytes_.data() + from, text.data(), text.size());
+  }
+  std::uint32_t append(std::string_view text) {
+    const std::size_t end = used_ + text.size();
+    if (end + text_slack > bytes_.size())
+      grow_bytes(end + text_slack);
+    std::memcpy(bytes_.data() + used_, text.data(), text.size());
+    used_ = end;
+    offsets_.push_back(static_cast<std::uint32_t>(end));
+    return static_cast<std::uint32_t>(offsets_.size() - 2);
+  }
+  std::uint32_t insert(std::string_view text, std::uint32_t tag, std::size_t at);
+  void grow_bytes(std::size_t least);
+  void grow_slots();
+
+  std::vector<slot> slots_;
+  std::size_t mask_ = 0;
+  std::uint32_t generation_ = 1;
+  /// Texts looked up in this batch are not counted one by one: rows are, by the owner (`note_rows`).
+  bool appending_ = false;
+  bool unique_ = true;
+  std::string bytes_;
+  std::size_t used_ = 0;
+  std::vector<std::uint32_t> offsets_;
+
+public:
+  /// Told once in a while how many rows the column has: decides whether to search on for repetitions.
+  void note_rows(std::size_t rows) noexcept {
+    if (rows >= 1024 && size() > rows - rows / 32) {
+      appending_ = true;
+      unique_ = false;
+    }
+  }
+};
+
+/// The rows under construction. Values are set at `row()`, then `commit` makes the row count or `discard` makes it
+/// as if it had never been begun. Texts are only noted by `set_text`: their codes are made by `commit`, so that
+/// discarded rows leave nothing in a dictionary.
+class row_sink {
+public:
+  explicit row_sink(schema_ptr layout);
+
+  std::size_t row() const noexcept { return batch_.rows; }
+  const schema_ptr& layout() const noexcept { return batch_.layout; }
+
+  void set_bool(std::size_t c, bool v) noexcept { batch_.columns[c].b8[batch_.rows] = v ? 1 : 0; }
+  void set_int(std::size_t c, std::int64_t v) noexcept { batch_.columns[c].i64[batch_.rows] = v; }
+  void set_double(std::size_t c, double v) noexcept { batch_.columns[c].f64[batch_.rows] = v; }
+  /// `v` has `text_slack` readable bytes behind it and lives until the row is committed. Once per row and column.
+  void set_text(std::size_t c, std::string_view v) noexcept { staged_[staged_count_++] = {c, v}; }
+  void set_null(std::size_t c);
+  void discard();
+  void commit(nanoseconds_t time, std::int64_t position, std::uint32_t shard) {
+    for (std::size_t i = 0; i < staged_count_; ++i) {
+      const auto& [c, text] = staged_[i];
+      batch_.columns[c].codes[batch_.rows] = texts_[c].code(text);
+    }
+    staged_count_ = 0;
+    batch_.time[batch_.rows] = time;
+    batch_.position[batch_.rows] = position;
+    batch_.shard[batch_.rows] = shard;
+    if (++batch_.rows == capacity_)
+      grow();
+  }
+  event_batch finish();
+
+private:
+  void grow();
+  void resize(std::size_t rows);
+
+  event_batch batch_;
+  std::vector<text_collector> texts_;
+  std::vector<std::pair<std::size_t, std::string_view>> staged_;
+  std::size_t staged_count_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+} // namespace millrace::codec
