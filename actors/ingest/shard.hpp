@@ -45,7 +45,7 @@ public:
   chunk take();
   /// The source has ended: watermark becomes `end_watermark`.
   void end();
-  /// The source is idle: the watermark follows log time (rule 4.2).
+  /// The source is idle: the watermark follows log time (rule 4.2). Call it when nothing is pending.
   void idle_until(nanoseconds_t log_time);
 
   nanoseconds_t watermark() const noexcept;
@@ -59,13 +59,21 @@ public:
 
 private:
   shard() = default;
+  void accept(nanoseconds_t time) noexcept;
+  bool is_future(nanoseconds_t time, nanoseconds_t log_time) const noexcept;
+  rejected_event stamp(codec::decode_reject&& r) const;
+  rejected_event future(const event_batch& b, std::size_t row, nanoseconds_t log_time) const;
+  /// Gives the rows their watermarks and takes the `future` ones out.
+  void judge(event_batch& b, std::vector<codec::decode_reject>&& rejects, std::vector<rejected_event>& out);
+  void note_arrival(nanoseconds_t arrival);
+
   shard_options options_;
   std::unique_ptr<codec::event_decoder> decoder_;
   std::vector<std::size_t> key_columns_;
   std::uint32_t index_ = 0;
   nanoseconds_t watermark_ = no_watermark;
   nanoseconds_t high_time_ = no_watermark;
-  /// Log time per pending message, for `future`.
+  /// First row and log time of each pending message, for `future`.
   std::vector<std::pair<std::size_t, nanoseconds_t>> arrivals_;
   ledger counters_;
 };
