@@ -85,8 +85,9 @@ private:
     return at_ == 0 ? 0 : tokens_[at_ - 1].offset + tokens_[at_ - 1].length;
   }
 
-  /// Completes `n`, whose text started at `offset` and ends with the token before the current one.
-  parsed finish(node n, std::uint32_t offset, unsigned children_height) {
+  /// Completes a node, whose text started at `offset` and ends with the token before the current one.
+  parsed finish(const std::shared_ptr<node>& made, std::uint32_t offset, unsigned children_height) {
+    auto& n = *made;
     n.offset = offset;
     n.length = end_of_previous() - offset;
     if (children_height + 1 > max_depth) {
@@ -94,11 +95,12 @@ private:
                          "long chains of || over one field are shorter as: field in [...]"});
       return {};
     }
-    return {std::make_shared<const node>(std::move(n)), children_height + 1};
+    return {made, children_height + 1};
   }
 
   parsed operation(std::string_view name, std::vector<parsed> operands) {
-    node n;
+    const auto made = std::make_shared<node>();
+    auto& n = *made;
     n.what = node::kind::call;
     n.name = name;
     unsigned height = 0;
@@ -108,7 +110,7 @@ private:
       n.args.push_back(std::move(o.tree));
     }
     // A parenthesised first operand starts before its own node; the difference only shortens the marked range.
-    return finish(std::move(n), offset, height);
+    return finish(made, offset, height);
   }
 
   /// Guards the recursion of the parser itself: parentheses add depth without adding nodes.
@@ -189,11 +191,12 @@ private:
     }
     auto operand = member();
     for (auto it = offsets.rbegin(); operand && it != offsets.rend(); ++it) {
-      node n;
+      const auto made = std::make_shared<node>();
+      auto& n = *made;
       n.what = node::kind::call;
       n.name = sign == "!" ? "!_" : "-_";
       n.args.push_back(operand.tree);
-      operand = finish(std::move(n), *it, operand.height);
+      operand = finish(made, *it, operand.height);
     }
     return operand;
   }
@@ -217,11 +220,12 @@ private:
         auto index = expression();
         if (!index || !expect("]"))
           return {};
-        node n;
+        const auto made = std::make_shared<node>();
+        auto& n = *made;
         n.what = node::kind::call;
         n.name = "_[_]";
         n.args = {p.tree, index.tree};
-        p = finish(std::move(n), start, std::max(p.height, index.height));
+        p = finish(made, start, std::max(p.height, index.height));
       } else {
         break;
       }
@@ -240,7 +244,8 @@ private:
       unexpected("expected the name of a field or function after '.'");
       return {};
     }
-    node n;
+    const auto made = std::make_shared<node>();
+    auto& n = *made;
     n.name = t.text;
     n.target = target.tree;
     const bool quoted = t.what == token::kind::quoted_identifier;
@@ -253,7 +258,7 @@ private:
     } else {
       n.what = node::kind::select;
     }
-    return finish(std::move(n), start, height);
+    return finish(made, start, height);
   }
 
   bool arguments(node& n, unsigned& height) {
@@ -304,12 +309,13 @@ private:
       return p;
     }
     if (accept("[")) {
-      node n;
+      const auto made = std::make_shared<node>();
+      auto& n = *made;
       n.what = node::kind::list;
       unsigned height = 0;
       if (!items(n, height, "]"))
         return {};
-      return finish(std::move(n), start, height);
+      return finish(made, start, height);
     }
     if (accept("{"))
       return map(start);
@@ -322,7 +328,8 @@ private:
   }
 
   parsed map(std::uint32_t start) {
-    node n;
+    const auto made = std::make_shared<node>();
+    auto& n = *made;
     n.what = node::kind::map;
     unsigned height = 0;
     while (!accept("}")) {
@@ -340,13 +347,14 @@ private:
         return {};
       }
     }
-    return finish(std::move(n), start, height);
+    return finish(made, start, height);
   }
 
   parsed literal(bool negative) {
     const auto& t = current();
     const auto start = negative ? tokens_[at_ - 1].offset : t.offset;
-    node n;
+    const auto made = std::make_shared<node>();
+    auto& n = *made;
     switch (t.what) {
     case token::kind::integer: {
       constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
@@ -362,18 +370,19 @@ private:
     default: n.value = t.text; n.is_bytes = t.what == token::kind::bytes;
     }
     ++at_;
-    return finish(std::move(n), start, 0);
+    return finish(made, start, 0);
   }
 
   parsed name() {
     const auto& t = current();
     const auto start = t.offset;
-    node n;
+    const auto made = std::make_shared<node>();
+    auto& n = *made;
     if (t.text == "true" || t.text == "false" || t.text == "null") {
       if (t.text != "null")
         n.value = t.text == "true";
       ++at_;
-      return finish(std::move(n), start, 0);
+      return finish(made, start, 0);
     }
     if (is_reserved(t.text)) {
       fail(t, "'" + t.text + "' is a reserved word", t.text == "in" ? "write: value in [a, b]" : "");
@@ -388,23 +397,24 @@ private:
       if (!arguments(n, height))
         return {};
       if (n.name == "has")
-        return presence(std::move(n), start, height);
+        return presence(made, start, height);
     } else if (is_symbol("{")) {
       fail(current(), "messages are not supported", "a map is written {'name': value}");
       return {};
     }
-    return finish(std::move(n), start, height);
+    return finish(made, start, height);
   }
 
   /// `has(a.b)` becomes a test-only selection; `has(field)` stays a call that the checker knows.
-  parsed presence(node call, std::uint32_t start, unsigned height) {
+  parsed presence(const std::shared_ptr<node>& made, std::uint32_t start, unsigned height) {
+    const auto& call = *made;
     if (call.args.size() == 1 && call.args[0]->what == node::kind::select && !call.args[0]->test_only) {
-      node n = *call.args[0];
-      n.test_only = true;
-      return finish(std::move(n), start, height - 1);
+      const auto test = std::make_shared<node>(*call.args[0]);
+      test->test_only = true;
+      return finish(test, start, height - 1);
     }
     if (call.args.size() == 1 && call.args[0]->what == node::kind::identifier)
-      return finish(std::move(call), start, height);
+      return finish(made, start, height);
     errors_.push_back({start, end_of_previous() - start, "invalid argument to has() macro",
                        "has takes a field: has(field) or has(value.field)"});
     return {};
