@@ -182,6 +182,8 @@ public:
   }
 
   result<std::string> log_of(std::string_view subject) override {
+    if (!valid_filter(subject))
+      return error{ec::invalid, "'" + std::string{subject} + "' is not a subject", {}};
     const std::lock_guard lock{state_->mutex};
     if (!state_->available)
       return away();
