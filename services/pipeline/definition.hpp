@@ -87,6 +87,8 @@ struct located_diagnostic {
   int line = 0;   ///< from 1
   int column = 0; ///< from 1
   bool is_error = true;
+  /// A warning that live services must take for an error: `batch` can do it, they cannot in this version.
+  bool is_live_error = false;
   std::string message;
   std::string hint;
 };

@@ -35,6 +35,21 @@ std::vector<std::string_view> split_lines(std::string_view text) {
   }
 }
 
+/// yaml-cpp takes every `?` inside `{}` and `[]` for the mark of a complex key, even in `{type: string?}`, which is
+/// plain YAML. Complex keys have no use here, so the parser is shown another byte instead.
+constexpr char hidden_question = '\x01';
+
+std::string hide_questions(std::string_view text) {
+  std::string out{text};
+  std::replace(out.begin(), out.end(), '?', hidden_question);
+  return out;
+}
+
+std::string show_questions(std::string text) {
+  std::replace(text.begin(), text.end(), hidden_question, '?');
+  return text;
+}
+
 class builder final : public YAML::EventHandler {
 public:
   explicit builder(std::vector<std::string_view> lines) : lines_{std::move(lines)} {}
@@ -60,9 +75,10 @@ public:
                 const std::string& value) override {
     if (tag != "?" && tag != "!" && !tag.empty())
       throw stop{{mark.line, mark.column, "YAML tags are not used here",
-                  "put a value that starts with `!` into quotes: '!" + (tag[0] == '!' ? tag.substr(1) : tag) + "'"}};
+                  "put a value that starts with `!` into quotes: '!" +
+                    show_questions(tag[0] == '!' ? tag.substr(1) : tag) + "'"}};
     auto n = make(yaml_node::kind::scalar, mark);
-    n->text = value;
+    n->text = show_questions(value);
     n->plain = tag == "?";
     n->text_column = text_column(*n);
     leaf(std::move(n), anchor);
@@ -161,14 +177,15 @@ yaml_ptr parse_yaml(std::string_view text, std::vector<yaml_error>& errors) {
     errors.push_back({0, 0, "the file is larger than 1 MiB", ""});
     return nullptr;
   }
-  if (const auto zero = text.find('\0'); zero != std::string_view::npos) {
-    const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(zero), '\n');
-    errors.push_back({static_cast<int>(line), 0, "the file is not text: it contains a NUL byte", ""});
+  const auto is_control = [](char c) { return c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r'; };
+  if (const auto at = std::find_if(text.begin(), text.end(), is_control); at != text.end()) {
+    const auto line = std::count(text.begin(), at, '\n');
+    errors.push_back({static_cast<int>(line), 0, "the file is not text: it contains a control character", ""});
     return nullptr;
   }
   const auto lines = split_lines(text);
   try {
-    std::istringstream in{std::string{text}};
+    std::istringstream in{hide_questions(text)};
     YAML::Parser parser{in};
     builder first{lines};
     if (!parser.HandleNextDocument(first)) {
@@ -189,7 +206,7 @@ yaml_ptr parse_yaml(std::string_view text, std::vector<yaml_error>& errors) {
     errors.push_back(s.what);
   } catch (const YAML::Exception& e) {
     const auto line = static_cast<std::size_t>(std::max(e.mark.line, 0));
-    errors.push_back({std::max(e.mark.line, 0), std::max(e.mark.column, 0), "YAML: " + e.msg,
+    errors.push_back({std::max(e.mark.line, 0), std::max(e.mark.column, 0), "YAML: " + show_questions(e.msg),
                       hint_for(line < lines.size() ? lines[line] : std::string_view{}, e.msg)});
   } catch (const std::exception& e) {
     errors.push_back({0, 0, std::string{"YAML: "} + e.what(), ""});

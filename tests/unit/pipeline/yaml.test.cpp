@@ -45,6 +45,17 @@ TEST_CASE("nodes know where they stood") {
   CHECK(b.items[3]->text_column == -1);
 }
 
+TEST_CASE("a question mark is a letter like others") {
+  const auto root = good("a: {type: string?, path: x}\nb: [int?, 'p?q', \"r?\"]\nc: s?\nd: x ? y:z\n");
+  CHECK(root->find("a")->find("type")->text == "string?");
+  CHECK(root->find("a")->find("type")->text_column == 10);
+  CHECK(root->find("b")->items[0]->text == "int?");
+  CHECK(root->find("b")->items[1]->text == "p?q");
+  CHECK(root->find("b")->items[2]->text == "r?");
+  CHECK(root->find("c")->text == "s?");
+  CHECK(root->find("d")->text == "x ? y:z");
+}
+
 TEST_CASE("repeated keys are kept, the first is found") {
   const auto root = good("a: 1\na: 2\n");
   CHECK(root->members.size() == 2);
@@ -86,7 +97,7 @@ TEST_CASE("deep nesting, huge files and NUL bytes are refused") {
   CHECK(bad(std::string(max_yaml_bytes + 1, 'a')).message == "the file is larger than 1 MiB");
   const auto nul = bad(std::string_view{"a: 1\nb: \0\n", 10});
   CHECK(nul.line == 1);
-  CHECK(nul.message == "the file is not text: it contains a NUL byte");
+  CHECK(nul.message == "the file is not text: it contains a control character");
 }
 
 TEST_CASE("syntax errors have a place and a hint") {
