@@ -75,6 +75,28 @@ void seal(std::string& bytes) {
   std::memcpy(bytes.data() + 8, &sum, sizeof sum);
 }
 
+/// `bytes` with its only occurrence of `from` replaced, and a checksum that agrees.
+std::string forged(std::string bytes, const std::string& from, const std::string& to) {
+  const std::size_t at = bytes.find(from, 16);
+  REQUIRE(at != std::string::npos);
+  REQUIRE(bytes.find(from, at + 1) == std::string::npos);
+  bytes.replace(at, from.size(), to);
+  seal(bytes);
+  return bytes;
+}
+
+frame text_frame(std::initializer_list<const char*> texts) {
+  batch_builder builder{std::make_shared<const schema>(std::vector<field>{{"t", data_type::string, true}})};
+  for (const char* text : texts) {
+    if (text != nullptr)
+      builder.set_text(0, text);
+    builder.finish_row(0, 0, 0, 0);
+  }
+  frame f;
+  f.sections.push_back({"", builder.finish()});
+  return f;
+}
+
 std::size_t size_of(const event_batch& b) {
   frame f;
   f.sections.push_back({"", b});
@@ -147,6 +169,25 @@ TEST_CASE("the size estimate is an upper bound") {
   }
 }
 
+TEST_CASE("the size estimate counts texts, lengths and codes") {
+  std::vector<field> fields;
+  for (int i = 0; i < 20; ++i)
+    fields.push_back({"t" + std::to_string(i), data_type::string, false});
+  batch_builder builder{std::make_shared<const schema>(std::move(fields))};
+  generator g{13};
+  for (std::uint64_t row = 0; row < 1000; ++row) {
+    for (std::size_t i = 0; i < 20; ++i)
+      builder.set_text(i, std::string(1 + below(g, 2) * 300 * (row == 0 ? 1 : 0), 'x') + std::to_string(g() % 2000));
+    builder.finish_row(0, 0, 0, 0);
+  }
+  const event_batch all = builder.finish();
+  for (const std::size_t rows : {1U, 10U, 300U, 1000U}) {
+    const event_batch b = slice(all, 0, rows);
+    CHECK(size_of(b) <= estimate_bytes(b));
+    CHECK(estimate_bytes(b) <= 2 * size_of(b));
+  }
+}
+
 TEST_CASE("the checksum in the envelope is that of the frame") {
   const std::string bytes = frame_encoder{}.encode(small_frame());
   CHECK(bytes.substr(0, 8) == std::string("MRF1\1\0\0\0", 8));
@@ -210,24 +251,26 @@ TEST_CASE("a forged checksum does not make corrupt bytes dangerous") {
   CHECK(accepted > 0);
 }
 
-TEST_CASE("a row whose text is not in the dictionary is refused") {
-  generator g{12};
-  const auto s = std::make_shared<const schema>(std::vector<field>{{"t", data_type::string, false}});
-  batch_builder builder{s};
-  for (const char* text : {"a", "b", "c", "a", "a", "b"}) {
-    builder.set_text(0, text);
-    builder.finish_row(0, 0, 0, 0);
+TEST_CASE("texts that do not fit their dictionary are refused") {
+  const std::string bytes = frame_encoder{}.encode(text_frame({"a", "bb", "ccc", "a", "a", "bb"}));
+  // A code beyond the dictionary; lengths beyond, and short of, its bytes.
+  for (const auto& [from, to] : {std::pair{std::string("\0\1\2\0\0\1", 6), std::string("\0\3\2\0\0\1", 6)},
+                                 std::pair{std::string("\1\2\4", 3), std::string("\1\2\5", 3)},
+                                 std::pair{std::string("\1\2\4", 3), std::string("\1\2\3", 3)}}) {
+    const std::string sample = from[0] == '\1' ? frame_encoder{}.encode(text_frame({"a", "bb", "cccc"})) : bytes;
+    const auto r = decode_frame(forged(sample, from, to));
+    REQUIRE_FALSE(r);
+    CHECK(r.error().code == ec::corrupt);
+    CHECK(r.error().message.find("field t") != std::string::npos);
   }
-  frame f;
-  f.sections.push_back({"", builder.finish()});
-  std::string bytes = frame_encoder{}.encode(f);
-  const auto codes = bytes.find(std::string("\0\1\2\0\0\1", 6));
-  REQUIRE(codes != std::string::npos);
-  bytes[codes + 1] = 3;
-  seal(bytes);
-  const auto r = decode_frame(bytes);
-  REQUIRE_FALSE(r);
-  CHECK(r.error().message.find("field t") != std::string::npos);
+}
+
+TEST_CASE("a row that is neither null nor has a text is refused") {
+  const std::string bytes = frame_encoder{}.encode(text_frame({nullptr, nullptr, nullptr, nullptr, nullptr}));
+  REQUIRE(decode_frame(bytes));
+  const std::string all("\x1F\0\0\0\0\0\0\0", 8);
+  CHECK_FALSE(decode_frame(forged(bytes, all, std::string("\x1E\0\0\0\0\0\0\0", 8))));
+  CHECK_FALSE(decode_frame(forged(bytes, all, std::string("\x3F\0\0\0\0\0\0\0", 8)))); // a sixth row
 }
 
 TEST_CASE("frames of one layout share its schema") {

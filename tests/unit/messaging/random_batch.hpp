@@ -5,6 +5,7 @@
 
 #include "messaging/event_batch.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <random>
 #include <string>
@@ -53,6 +54,8 @@ inline bool well_formed(const event_batch& b) {
     ok = ok && (c.nulls.empty() || c.nulls.size() == (b.rows + 63) / 64);
     if (!is_text(c.type))
       continue;
+    ok = ok && c.dict && std::is_sorted(c.dict->offsets().begin(), c.dict->offsets().end()) &&
+         c.dict->offsets().front() == 0 && c.dict->offsets().back() == c.dict->bytes().size();
     for (std::size_t row = 0; ok && row < b.rows; ++row)
       ok = c.dict && (c.codes[row] < c.dict->size() || (c.dict->size() == 0 && c.codes[row] == 0 && c.is_null(row)));
   }
