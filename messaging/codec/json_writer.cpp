@@ -19,7 +19,7 @@ void append_number(std::string& out, T value) {
   out.append(buffer.data(), end);
 }
 
-char* put_digits(char* at, std::uint64_t value, int width) noexcept {
+char* put_digits(char* at, std::uint32_t value, int width) noexcept {
   for (int i = width - 1; i >= 0; --i) {
     at[i] = static_cast<char>('0' + value % 10);
     value /= 10;
@@ -114,13 +114,13 @@ void append_timestamp(std::string& out, std::int64_t ns) {
     --days;
   }
   const civil date = civil_from_days(days);
-  const auto part = [second_of_day](std::int64_t unit, std::int64_t count) {
-    return static_cast<std::uint64_t>(second_of_day / unit % count);
+  const auto part = [second_of_day](std::uint32_t unit, std::uint32_t count) {
+    return static_cast<std::uint32_t>(second_of_day) / unit % count;
   };
   std::array<char, 40> buffer;
   char* p = buffer.data();
   *p++ = '"';
-  p = put_digits(p, static_cast<std::uint64_t>(date.year), 4);
+  p = put_digits(p, static_cast<std::uint32_t>(date.year), 4);
   *p++ = '-';
   p = put_digits(p, date.month, 2);
   *p++ = '-';
@@ -132,7 +132,7 @@ void append_timestamp(std::string& out, std::int64_t ns) {
   *p++ = ':';
   p = put_digits(p, part(1, 60), 2);
   *p++ = '.';
-  const auto nanos = static_cast<std::uint64_t>(fraction);
+  const auto nanos = static_cast<std::uint32_t>(fraction);
   if (nanos % 1'000'000 == 0)
     p = put_digits(p, nanos / 1'000'000, 3);
   else if (nanos % 1'000 == 0)
@@ -152,7 +152,7 @@ void append_duration(std::string& out, std::int64_t ns) {
   append_number(out, size / second);
   if (size % second != 0) {
     std::array<char, 9> digits;
-    put_digits(digits.data(), size % second, 9);
+    put_digits(digits.data(), static_cast<std::uint32_t>(size % second), 9);
     std::string_view fraction{digits.data(), digits.size()};
     fraction.remove_suffix(fraction.size() - 1 - fraction.find_last_not_of('0'));
     out += '.';
