@@ -4,6 +4,7 @@
 #include "actors/expressions/checker.hpp"
 #include "actors/expressions/column_writer.hpp"
 #include "actors/expressions/interpreter.hpp"
+#include "actors/expressions/program.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -25,6 +26,8 @@ struct expression::impl {
   node_ptr tree;
   checked root;
   std::vector<std::size_t> uses;
+  /// Null: every row is interpreted. Points into `root`.
+  std::unique_ptr<const program> vectorised;
 };
 
 expression::expression() : impl_{std::make_unique<impl>()} {}
@@ -56,6 +59,7 @@ std::shared_ptr<const expression> expression::compile(node_ptr tree, const schem
   collect(i.root, i.uses);
   std::sort(i.uses.begin(), i.uses.end());
   i.uses.erase(std::unique(i.uses.begin(), i.uses.end()), i.uses.end());
+  i.vectorised = program::make(i.root, variables);
   return e;
 }
 
@@ -80,12 +84,26 @@ void expression::interpret(const event_batch& in, evaluation& out) const {
   writer.finish();
 }
 
-void expression::evaluate(const event_batch& in, evaluation& out) const { interpret(in, out); }
+void expression::evaluate(const event_batch& in, evaluation& out) const {
+  if (!impl_->vectorised || !impl_->vectorised->run(in, out)) {
+    interpret(in, out);
+    return;
+  }
+  if (out.errors.empty())
+    return;
+  // Errors are rare, so their words come from the interpreter.
+  row_source variables{in};
+  for (std::size_t row = 0; row < in.rows && out.reasons.size() < evaluation::max_reasons; ++row)
+    if (out.is_error(row)) {
+      variables.move_to(row);
+      out.reasons.emplace_back(static_cast<std::uint32_t>(row), expressions::interpret(impl_->root, variables).s);
+    }
+}
 
 std::string_view evaluation::reason(std::size_t row) const noexcept {
   const auto it = std::lower_bound(reasons.begin(), reasons.end(), row,
                                    [](const auto& r, std::size_t wanted) { return r.first < wanted; });
-  if (it != reasons.end() && it->first == row)
+  if (it != reasons.end() && it->first == row && !it->second.empty())
     return it->second;
   return "the expression has no value";
 }

@@ -33,8 +33,6 @@ struct evaluation {
   std::string_view reason(std::size_t row) const noexcept;
 };
 
-class program;
-
 /// Immutable and thread-safe; the scratch space of an evaluation is inside the call's `evaluation` or thread-local.
 class expression {
 public:
