@@ -172,7 +172,8 @@ struct nats_options {
 };
 
 /// Opens the NATS adapter. Retries for ever in the background: returns at once even with no broker
-/// (operations then answer ec::unavailable). Fails only for unusable options.
+/// (operations then answer ec::unavailable). Fails only for unusable options, refused credentials among them if that
+/// shows at once; if it shows later, operations answer ec::unavailable and say so.
 result<std::shared_ptr<bus>> connect_nats(const nats_options& options);
 
 } // namespace millrace

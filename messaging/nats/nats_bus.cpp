@@ -239,8 +239,11 @@ result<std::shared_ptr<bus>> connect_nats(const nats_options& options) {
   if (!data)
     return data.error();
   auto append = nats::appender::open(*control);
-  if (!append)
-    return append.error();
+  if (!append) {
+    // nats.c gives up for good only when the server has refused the credentials twice.
+    auto refused = natsConnection_IsClosed((*control)->raw()) ? (*control)->away("NATS") : append.error();
+    return error{ec::config, std::move(refused.message), std::move(refused.hint)};
+  }
   return std::shared_ptr<bus>{
     std::make_shared<nats::adapter>(std::move(*control), std::move(*data), std::move(*append))};
 }

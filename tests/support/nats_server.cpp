@@ -158,8 +158,12 @@ void nats_server::stop() {
 }
 
 void nats_server::pause() {
-  if (running())
-    ::kill(pid_, SIGSTOP);
+  if (!running())
+    return;
+  ::kill(pid_, SIGSTOP);
+  // Threads of the server stop a moment after the signal was sent.
+  int status = 0;
+  waitpid(pid_, &status, WUNTRACED);
 }
 
 void nats_server::resume() {
