@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 
 namespace millrace::windows {
 
@@ -15,6 +14,13 @@ using expressions::node_ptr;
 
 bool is_aggregate_call(const node& n) {
   return n.what == node::kind::call && !n.target && find_aggregate(n.name) != nullptr;
+}
+
+/// Names of CEL that also occur in messages about types.
+bool is_conversion(std::string_view name) {
+  static constexpr std::array<std::string_view, 12> names{"double", "int",       "uint",     "string", "bool", "bytes",
+                                                          "type",   "timestamp", "duration", "size",   "has",  "dyn"};
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 /// The first node for which `wanted` holds, parents first.
@@ -190,6 +196,19 @@ private:
 
   /// Reports why an expression over aggregates does not compile, the common mistakes in words of their own.
   void explain(const entry& e, const schema& scope, const std::vector<expressions::expression_error>& errors) {
+    const auto blamed = [&](const std::string& name) {
+      return std::any_of(errors.begin(), errors.end(),
+                         [&](const auto& error) { return error.message.find(name) != std::string::npos; });
+    };
+    // CEL's own functions are calls too: only what the compiler complains about is unknown.
+    const auto* unknown = find_node(e.tree, [&](const node& n) {
+      return n.what == node::kind::call && !n.target && is_identifier(n.name) && blamed(n.name) &&
+             !is_conversion(n.name);
+    });
+    if (unknown != nullptr) {
+      explain_unknown(e, *unknown);
+      return;
+    }
     const auto* stray = find_node(e.tree, [&](const node& n) {
       return n.what == node::kind::identifier && !scope.index_of(n.name) && events_.input().index_of(n.name);
     });
@@ -198,25 +217,19 @@ private:
                   "a window has many events: write first(" + stray->name + "), max(" + stray->name + ") or the like");
       return;
     }
-    static constexpr std::array<std::string_view, 12> functions{
-      "double", "int", "uint", "string", "bool", "bytes", "timestamp", "duration", "size", "has", "type", "dyn"};
-    const auto* unknown = find_node(e.tree, [&](const node& n) {
-      return n.what == node::kind::call && !n.target && is_identifier(n.name) &&
-             std::find(functions.begin(), functions.end(), n.name) == functions.end();
-    });
-    if (unknown == nullptr) {
-      report(errors, e.path, findings_);
-      return;
-    }
-    if (is_planned_aggregate(unknown->name)) {
-      add_finding(findings_, e.path, unknown->offset,
-                  "aggregate '" + unknown->name + "' is not supported in this version",
+    report(errors, e.path, findings_);
+  }
+
+  void explain_unknown(const entry& e, const node& unknown) {
+    if (is_planned_aggregate(unknown.name)) {
+      add_finding(findings_, e.path, unknown.offset,
+                  "aggregate '" + unknown.name + "' is not supported in this version",
                   "supported: " + list_of_aggregates());
       return;
     }
     const auto names = aggregate_names();
-    const auto near = expressions::nearest(unknown->name, names);
-    add_finding(findings_, e.path, unknown->offset, "unknown aggregate or function '" + unknown->name + "'",
+    const auto near = expressions::nearest(unknown.name, names);
+    add_finding(findings_, e.path, unknown.offset, "unknown aggregate or function '" + unknown.name + "'",
                 near.empty() ? "aggregates: " + list_of_aggregates() : "did you mean " + near + "?");
   }
 
