@@ -21,6 +21,11 @@ bool is_key_type(data_type t) noexcept {
   return t == data_type::string || t == data_type::int64 || t == data_type::uint64;
 }
 
+/// Where absl::string_view is not std::string_view, absl falls back to the slower std::hash.
+struct text_hash {
+  std::size_t operator()(std::string_view s) const noexcept { return XXH3_64bits(s.data(), s.size()); }
+};
+
 class column_table final : public table {
 public:
   column_table(schema columns, event_batch rows, std::size_t key, std::uint64_t hash)
@@ -65,7 +70,7 @@ private:
   std::size_t key_;
   std::uint64_t hash_;
   /// Views into the key column's dictionary, which lives as long as the table.
-  absl::flat_hash_map<std::string_view, std::uint32_t> texts_;
+  absl::flat_hash_map<std::string_view, std::uint32_t, text_hash> texts_;
   absl::flat_hash_map<std::int64_t, std::uint32_t> numbers_;
 };
 
