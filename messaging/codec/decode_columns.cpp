@@ -17,8 +17,7 @@ text_collector::text_collector() : slots_(first_slots), mask_{first_slots - 1}, 
 
 std::uint32_t text_collector::insert(std::string_view text, std::uint32_t tag, std::size_t at) {
   const std::uint32_t code = append(text);
-  const std::uint64_t hash = detail::hash_with_slack(text.data(), text.size());
-  slots_[at] = slot{tag, generation_, code, static_cast<std::uint32_t>(hash)};
+  slots_[at] = slot{tag, code, offsets_[code], static_cast<std::uint32_t>(text.size())};
   if (size() * 2 > slots_.size())
     grow_slots();
   return code;
@@ -29,10 +28,10 @@ void text_collector::grow_slots() {
   old.swap(slots_);
   mask_ = slots_.size() - 1;
   for (const slot& s : old) {
-    if (s.generation != generation_)
+    if (s.tag == 0)
       continue;
-    std::size_t at = s.low & mask_;
-    while (slots_[at].generation == generation_)
+    std::size_t at = detail::hash_with_slack(bytes_.data() + s.from, s.length) & mask_;
+    while (slots_[at].tag != 0)
       at = (at + 1) & mask_;
     slots_[at] = s;
   }
@@ -57,10 +56,7 @@ dictionary_ptr text_collector::finish() {
   used_ = 0;
   appending_ = false;
   unique_ = true;
-  if (++generation_ == 0) {
-    std::fill(slots_.begin(), slots_.end(), slot{});
-    generation_ = 1;
-  }
+  std::fill(slots_.begin(), slots_.end(), slot{});
   return made;
 }
 

@@ -27,27 +27,33 @@ inline std::uint64_t load64(const char* p) noexcept {
   return v;
 }
 
-/// The first n (1 to 8) bytes at p, the rest zero; reads 8.
+/// The first n bytes (of 8) of a little-endian word.
+inline std::uint64_t keep_low(std::uint64_t word, std::size_t n) noexcept {
+  return n >= 8 ? word : word & ((std::uint64_t{1} << (8 * n)) - 1);
+}
+
+/// The first n bytes at p in a word, the rest zero; reads 8.
 inline std::uint64_t load_low(const char* p, std::size_t n) noexcept {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  return load64(p) & (~std::uint64_t{0} >> (64 - 8 * n));
+  return keep_low(load64(p), n);
 #else
   std::uint64_t v = 0;
-  std::memcpy(&v, p, n);
+  std::memcpy(&v, p, n < 8 ? n : 8);
   return v;
 #endif
 }
 
-/// Equality of two texts of n bytes, both with slack behind them.
+/// Equality of two texts of n bytes, both with slack behind them. Without branches on n up to 16: the lengths of
+/// neighbouring values differ at random.
 inline bool equal_with_slack(const char* a, const char* b, std::size_t n) noexcept {
-  if (n <= 8)
-    return n == 0 || load_low(a, n) == load_low(b, n);
-  std::size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    if (load64(a + i) != load64(b + i))
-      return false;
+  if (n <= 16) {
+    const std::size_t high = n > 8 ? n - 8 : 0;
+    return ((load_low(a, n) ^ load_low(b, n)) | (load_low(a + 8, high) ^ load_low(b + 8, high))) == 0;
   }
-  return load64(a + n - 8) == load64(b + n - 8);
+  std::uint64_t difference = load64(a + n - 8) ^ load64(b + n - 8);
+  for (std::size_t i = 0; i + 8 <= n; i += 8)
+    difference |= load64(a + i) ^ load64(b + i);
+  return difference == 0;
 }
 
 inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
@@ -60,15 +66,13 @@ inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
 inline std::uint64_t hash_with_slack(const char* p, std::size_t n) noexcept {
   constexpr std::uint64_t k0 = 0x9e3779b97f4a7c15U;
   constexpr std::uint64_t k1 = 0xe7037ed1a0b428dbU;
-  if (n <= 8)
-    return mix((n == 0 ? 0 : load_low(p, n)) ^ k0, n ^ k1);
-  std::uint64_t h = n ^ k1;
-  std::size_t i = 0;
-  for (; i + 16 < n; i += 16)
-    h = mix(load64(p + i) ^ k0, load64(p + i + 8) ^ h);
-  // The last 16 bytes, or both ends of a text of 9 to 16.
-  const char* const a = n > 16 ? p + n - 16 : p;
-  return mix(load64(a) ^ k1, load64(p + n - 8) ^ h);
+  if (n <= 16)
+    return mix(load_low(p, n) ^ k0, load_low(p + 8, n > 8 ? n - 8 : 0) ^ (n + k1));
+  // The products do not wait for each other.
+  std::uint64_t h = mix(load64(p + n - 16) ^ k1, load64(p + n - 8) ^ n);
+  for (std::size_t i = 0; i + 16 < n; i += 16)
+    h += mix(load64(p + i) ^ (k0 + i), load64(p + i + 8) ^ k1);
+  return h ^ (h >> 29);
 }
 
 } // namespace detail
@@ -84,14 +88,14 @@ public:
     if (appending_)
       return append(text);
     const std::uint64_t hash = detail::hash_with_slack(text.data(), text.size());
-    const auto tag = static_cast<std::uint32_t>(hash >> 32);
-    std::size_t at = hash & mask_;
-    for (;; at = (at + 1) & mask_) {
+    const auto tag = static_cast<std::uint32_t>(hash >> 32) | 1U;
+    for (std::size_t at = hash & mask_;; at = (at + 1) & mask_) {
       const slot& s = slots_[at];
-      if (s.generation != generation_)
-        return insert(text, tag, at);
-      if (s.tag == tag && equals(s.code, text))
+      if (s.tag == tag && s.length == text.size() &&
+          detail::equal_with_slack(bytes_.data() + s.from, text.data(), text.size()))
         return s.code;
+      if (s.tag == 0)
+        return insert(text, tag, at);
     }
   }
   std::size_t size() const noexcept { return offsets_.size() - 1; }
@@ -101,18 +105,13 @@ public:
 
 private:
   struct slot {
+    /// High half of the hash, made odd; 0: free.
     std::uint32_t tag = 0;
-    std::uint32_t generation = 0;
     std::uint32_t code = 0;
-    /// Low half of the hash, to place the slot anew when the table grows.
-    std::uint32_t low = 0;
+    std::uint32_t from = 0;
+    std::uint32_t length = 0;
   };
 
-  bool equals(std::uint32_t code, std::string_view text) const noexcept {
-    const std::uint32_t from = offsets_[code];
-    return offsets_[code + 1] - from == text.size() &&
-           detail::equal_with_slack(bytes_.data() + from, text.data(), text.size());
-  }
   std::uint32_t append(std::string_view text) {
     const std::size_t end = used_ + text.size();
     if (end + text_slack > bytes_.size())
@@ -128,7 +127,6 @@ private:
 
   std::vector<slot> slots_;
   std::size_t mask_ = 0;
-  std::uint32_t generation_ = 1;
   /// Texts looked up in this batch are not counted one by one: rows are, by the owner (`note_rows`).
   bool appending_ = false;
   bool unique_ = true;

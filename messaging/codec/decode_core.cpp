@@ -82,23 +82,11 @@ void decode_core::begin_message(const source_message& m, bool lines) {
                   : nullptr;
 }
 
-std::int64_t decode_core::next_position(std::size_t offset) {
-  current_index_ = index_++;
-  if (lines_)
-    return make_position(place_ + offset, 0);
-  constexpr std::uint64_t last = (std::uint64_t{1} << position_index_bits) - 1;
-  return make_position(place_, static_cast<std::uint32_t>(std::min(current_index_, last)));
-}
-
-bool decode_core::within_index(const event_place& e) {
-  constexpr std::uint64_t last = (std::uint64_t{1} << position_index_bits) - 1;
-  if (lines_ || current_index_ <= last)
-    return true;
+void decode_core::reject_beyond_index(const event_place& e) {
   reject(e, "oversize",
-         "the message holds more than " + std::to_string(last + 1) + " events " + where(e.offset) +
+         "the message holds more than " + std::to_string(last_index + 1) + " events " + where(e.offset) +
            "; send fewer events in one message",
          false);
-  return false;
 }
 
 put decode_core::put_null(const field_plan& f) {

@@ -48,9 +48,19 @@ protected:
   /// Takes over what the rows of `m` share. `lines`: places are byte offsets, indexes 0.
   void begin_message(const source_message& m, bool lines);
   /// The position of the event at `offset` and counts it.
-  std::int64_t next_position(std::size_t offset);
+  std::int64_t next_position(std::size_t offset) noexcept {
+    current_index_ = index_++;
+    if (lines_)
+      return make_position(place_ + offset, 0);
+    return make_position(place_, static_cast<std::uint32_t>(current_index_ < last_index ? current_index_ : last_index));
+  }
   /// False when the message holds more events than a position can count: then rejected.
-  bool within_index(const event_place& e);
+  bool within_index(const event_place& e) {
+    if (lines_ || current_index_ <= last_index)
+      return true;
+    reject_beyond_index(e);
+    return false;
+  }
 
   /// A token of JSON (trailing white space allowed) as the value of `f`.
   put put_token(const field_plan& f, const char* base, std::uint32_t begin, std::uint32_t end, bool may_escape);
@@ -78,6 +88,9 @@ protected:
   bool has_attributes() const noexcept { return attributes_ != nullptr; }
 
 private:
+  static constexpr std::uint64_t last_index = (std::uint64_t{1} << position_index_bits) - 1;
+
+  void reject_beyond_index(const event_place& e);
   put put_string_token(const field_plan& f, std::string_view inside, bool escaped);
   put put_time(const field_plan& f, std::optional<std::int64_t> ns);
   put put_bytes(const field_plan& f, std::string_view text);

@@ -23,9 +23,11 @@ std::size_t closing_quote(std::string_view text, std::size_t at) noexcept {
   return npos;
 }
 
-/// Behind the bracket that closes the one at `at`; npos: there is none.
+/// Behind the bracket that closes the one at `at`; npos: there is none, or an object starts directly in the outer
+/// one without being a member's value. So a truncated first line of NDJSON is told from an object of several lines.
 std::size_t closing_bracket(std::string_view text, std::size_t at) noexcept {
   std::size_t depth = 0;
+  char before = '\0';
   for (std::size_t i = at; i < text.size(); ++i) {
     switch (text[i]) {
     case '\\': ++i; break;
@@ -35,6 +37,10 @@ std::size_t closing_bracket(std::string_view text, std::size_t at) noexcept {
         return npos;
       break;
     case '{':
+      if (depth == 1 && before != ':')
+        return npos;
+      ++depth;
+      break;
     case '[': ++depth; break;
     case '}':
     case ']':
@@ -43,6 +49,8 @@ std::size_t closing_bracket(std::string_view text, std::size_t at) noexcept {
       break;
     default: break;
     }
+    if (i < text.size() && !is_json_space(text[i]))
+      before = text[i];
   }
   return npos;
 }

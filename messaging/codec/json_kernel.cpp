@@ -5,6 +5,7 @@
 #include "messaging/codec/decode_text.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace millrace::codec {
 namespace {
@@ -61,8 +62,27 @@ std::uint32_t json_walker::add_entry(node& n, std::string_view key) {
   e.key.assign(key);
   e.key.append(text_slack, '\0');
   e.length = static_cast<std::uint32_t>(key.size());
+  if (key.size() + 2 <= 16) {
+    std::array<char, 16> quoted{};
+    std::array<char, 16> mask{};
+    std::fill_n(mask.begin(), key.size() + 2, '\xff');
+    quoted[0] = '"';
+    std::copy(key.begin(), key.end(), quoted.begin() + 1);
+    quoted[key.size() + 1] = '"';
+    std::memcpy(e.quoted.data(), quoted.data(), 16);
+    std::memcpy(e.mask.data(), mask.data(), 16);
+  }
   n.entries.push_back(std::move(e));
   return static_cast<std::uint32_t>(n.entries.size() - 1);
+}
+
+/// Raw bytes suffice: a name with a backslash in it never looks like one without.
+inline bool json_walker::is_name(const entry& e, std::uint32_t key, std::uint32_t colon) const noexcept {
+  const char* const p = base_ + key;
+  if (e.mask[0] != 0) [[likely]]
+    return (((detail::load64(p) ^ e.quoted[0]) & e.mask[0]) | ((detail::load64(p + 8) ^ e.quoted[1]) & e.mask[1])) == 0;
+  return colon - key >= e.length + 2 && p[0] == '"' && p[1 + e.length] == '"' &&
+         detail::equal_with_slack(p + 1, e.key.data(), e.length);
 }
 
 const std::uint32_t* json_walker::fail(std::uint32_t offset, std::string_view text) {
@@ -110,13 +130,13 @@ const std::uint32_t* json_walker::members(std::uint32_t node_index, const std::u
     const std::uint32_t colon = p[1];
     if (colon >= limit_)
       return fail(limit_, "the object is not closed");
-    if (base_[key] != '"')
-      return fail(key, "expected a member name in quotes");
     if (base_[colon] != ':')
-      return fail(colon, "expected ':' after a member name");
+      return base_[key] != '"' ? fail(key, "expected a member name in quotes")
+                               : fail(colon, "expected ':' after a member name");
     const entry* e = &n.entries[expected];
-    if (colon - key < e->length + 2 || base_[key + 1 + e->length] != '"' ||
-        !detail::equal_with_slack(base_ + key + 1, e->key.data(), e->length)) {
+    if (!is_name(*e, key, colon)) [[unlikely]] {
+      if (base_[key] != '"')
+        return fail(key, "expected a member name in quotes");
       expected = find(n, previous, key, colon);
       if (expected == none)
         return nullptr;

@@ -8,6 +8,7 @@
 /// set of the compiler's flags, and copies every string. See docs/adr.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -86,6 +87,9 @@ private:
     /// With slack behind it.
     std::string key;
     std::uint32_t length = 0;
+    /// The name in both quotes when it fits 16 bytes, and the mask of those bytes; else the mask is 0.
+    std::array<std::uint64_t, 2> quoted{};
+    std::array<std::uint64_t, 2> mask{};
     std::uint32_t slot = none;
     std::uint32_t child = none;
     /// The entry that followed this one last time: members mostly keep their order.
@@ -97,6 +101,7 @@ private:
     std::size_t learned = 0;
   };
 
+  bool is_name(const entry& e, std::uint32_t key, std::uint32_t colon) const noexcept;
   std::uint32_t add_entry(node& n, std::string_view key);
   const std::uint32_t* members(std::uint32_t node_index, const std::uint32_t* p, std::size_t depth);
   const std::uint32_t* declared_value(const entry& e, const std::uint32_t* p, std::size_t depth);
