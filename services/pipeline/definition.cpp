@@ -19,7 +19,7 @@ std::string folder_of(const std::string& path) {
 }
 
 load_result failure(const std::string& path, std::string message, std::string hint = {}) {
-  return {nullptr, {{path, 1, 1, true, std::move(message), std::move(hint)}}};
+  return {nullptr, {{path, 1, 1, true, false, std::move(message), std::move(hint)}}};
 }
 
 load_result read_definition(std::string_view text, const std::string& path) {
@@ -28,7 +28,7 @@ load_result read_definition(std::string_view text, const std::string& path) {
   load_result out;
   if (!root) {
     for (auto& e : errors)
-      out.findings.push_back({path, e.line + 1, e.column + 1, true, std::move(e.message), std::move(e.hint)});
+      out.findings.push_back({path, e.line + 1, e.column + 1, true, false, std::move(e.message), std::move(e.hint)});
     return out;
   }
   reader r{path, std::move(root)};

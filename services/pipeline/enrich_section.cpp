@@ -94,7 +94,7 @@ enrich::step read_set(reader& r, const yaml_node& n) {
       r.error(*key, "`" + *name + "` is given twice");
     else if (!is_identifier(*name))
       r.error(*key, "`" + *name + "` cannot be a field name",
-              "a letter or _, then letters, digits and _; not a word of CEL");
+              cut_hint(*key, "a letter or _, then letters, digits and _; not a word of CEL"));
     else if (const auto* text = r.text(value.get(), "an expression"))
       out.fields.emplace_back(*name, *text);
     else

@@ -195,13 +195,13 @@ void read_fields(reader& r, const yaml_node& n, codec::decode_options& out) {
 
 /// The declared field that `n` names; unknown ones are reported.
 std::optional<std::size_t> find_field(reader& r, const yaml_node& n, const codec::decode_options& o) {
-  std::vector<std::string> known;
+  std::vector<std::string> known{r.poisoned().begin(), r.poisoned().end()};
   for (std::size_t i = 0; i < o.fields.size(); ++i) {
     if (o.fields[i].field.name == n.text)
       return i;
     known.push_back(o.fields[i].field.name);
   }
-  if (!r.is_poisoned(n.text))
+  if (!r.poisoned().contains(n.text))
     r.error(n, "no field `" + n.text + "` under `fields`", suggest(n.text, known));
   return std::nullopt;
 }
@@ -260,9 +260,10 @@ codec::event_format read_format(reader& r, const yaml_node* n) {
     return codec::event_format::json;
   if (*text == "cloudevents")
     return codec::event_format::cloudevents;
-  if (*text != "csv")
-    r.error(*n, "unknown format `" + *text + "`", suggest(*text, {"json", "cloudevents", "csv"}));
-  return codec::event_format::csv;
+  if (*text == "csv")
+    return codec::event_format::csv;
+  r.error(*n, "unknown format `" + *text + "`", suggest(*text, {"json", "cloudevents", "csv"}));
+  return codec::event_format::json;
 }
 
 } // namespace

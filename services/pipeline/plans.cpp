@@ -301,9 +301,9 @@ void warn_of_other_keys(reader& r, const draft& d) {
       continue;
     bool exact = false;
     const auto& at = resolve(r.root(), "windows[" + std::to_string(i) + "].key", exact);
-    r.warning(at, "window `" + d.windows[i].name +
-                    "` has a key without the whole event key: works in `batch`; live needs "
-                    "`partitions: 1` in this version");
+    r.batch_only(at, "window `" + d.windows[i].name +
+                       "` has a key without the whole event key: works in `batch`; live needs "
+                       "`partitions: 1` in this version");
   }
 }
 

@@ -51,6 +51,13 @@ std::string suggest(std::string_view name, const std::vector<std::string>& known
   return all;
 }
 
+std::string cut_hint(const yaml_node& n, std::string otherwise) {
+  const auto count = [&](char c) { return std::count(n.text.begin(), n.text.end(), c); };
+  if (n.plain && n.in_flow && (count('(') != count(')') || count('[') != count(']')))
+    return "inside {} and [] a comma or bracket ends a value: quote it, or write the map line by line";
+  return otherwise;
+}
+
 std::vector<located_diagnostic> reader::take() && {
   std::stable_sort(findings_.begin(), findings_.end(), [](const auto& a, const auto& b) {
     return std::pair{a.line, a.column} < std::pair{b.line, b.column};
@@ -66,7 +73,7 @@ void reader::add(const yaml_node& at, bool is_error, std::string message, std::s
   const bool inside = at.text_column >= 0 && offset > 0;
   const auto column = inside ? at.text_column + static_cast<int>(std::min(offset, at.text.size())) : at.column;
   failed_ = failed_ || is_error;
-  findings_.push_back({file_, at.line + 1, column + 1, is_error, std::move(message), std::move(hint)});
+  findings_.push_back({file_, at.line + 1, column + 1, is_error, false, std::move(message), std::move(hint)});
 }
 
 void reader::error(const yaml_node& at, std::string message, std::string hint, std::size_t offset) {
@@ -74,8 +81,9 @@ void reader::error(const yaml_node& at, std::string message, std::string hint, s
   add(at, true, std::move(message), std::move(hint), offset);
 }
 
-void reader::warning(const yaml_node& at, std::string message, std::string hint) {
-  add(at, false, std::move(message), std::move(hint), 0);
+void reader::batch_only(const yaml_node& at, std::string message) {
+  add(at, false, std::move(message), {}, 0);
+  findings_.back().is_live_error = true;
 }
 
 void reader::unsupported(const yaml_node& at, std::string_view what) {
@@ -90,7 +98,7 @@ void reader::finding(const diagnostic& d) {
   const auto& at = resolve(*root_, d.path, exact);
   if (settled_.contains({at.line, at.column}))
     return;
-  add(at, true, d.message, d.hint, exact ? d.offset : 0);
+  add(at, true, d.message, cut_hint(at, d.hint), exact ? d.offset : 0);
 }
 
 const std::string* reader::text(const yaml_node* n, std::string_view expected) {

@@ -25,7 +25,8 @@ public:
   std::vector<located_diagnostic> take() &&;
 
   void error(const yaml_node& at, std::string message, std::string hint = {}, std::size_t offset = 0);
-  void warning(const yaml_node& at, std::string message, std::string hint = {});
+  /// A warning about what `batch` can do and live services cannot.
+  void batch_only(const yaml_node& at, std::string message);
   /// A value that the format knows and this version does not.
   void unsupported(const yaml_node& at, std::string_view what);
   /// A finding of a plan, placed by its path. Dropped when the same place has an error already, or when it only
@@ -37,7 +38,7 @@ public:
     if (!name.empty())
       poisoned_.insert(std::move(name));
   }
-  bool is_poisoned(const std::string& name) const { return poisoned_.contains(name); }
+  const std::set<std::string>& poisoned() const noexcept { return poisoned_; }
 
   /// The scalar's text; anything else is an error that says what was expected. Null nodes give null.
   const std::string* text(const yaml_node* n, std::string_view expected);
@@ -85,6 +86,9 @@ private:
   const yaml_node* node_ = nullptr;
   std::string what_;
 };
+
+/// A hint for a plain value that looks cut off by a comma inside braces or brackets, or `otherwise`.
+std::string cut_hint(const yaml_node& n, std::string otherwise);
 
 /// `known` as hint: the nearest to `name`, else all of them.
 std::string suggest(std::string_view name, const std::vector<std::string>& known);

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "actors/expressions/ast.hpp"
 #include "services/pipeline/scalars.hpp"
 #include "services/pipeline/sections.hpp"
+
+#include <algorithm>
+#include <array>
 
 namespace millrace::pipeline {
 
@@ -37,12 +41,34 @@ void read_kind(reader& r, section& s, windows::window_options& out) {
     r.error(s.node(), "a window is either `tumbling` or `sliding`");
   if (tumbling)
     out.size = out.every = read_length(r, tumbling, out.size);
-  else if (sliding)
+  if (sliding)
     read_sliding(r, *sliding, out);
   for (const auto* key : {"tumbling", "sliding", "session", "count", "global"})
     if (s.node().find(key))
       return;
   r.error(s.node(), "a window needs its kind", "e.g. `tumbling: 1m` or `sliding: {size: 5m, every: 30s}`");
+}
+
+/// The first call of an aggregate that the format knows and this version does not, or null.
+const expressions::node* find_later(const expressions::node& n) {
+  static constexpr auto later =
+    std::to_array<std::string_view>({"variance", "stddev", "quantile", "median", "distinct", "top", "count_if", "any",
+                                     "collect", "slope", "integral", "rate", "ewma"});
+  const bool call = n.what == expressions::node::kind::call && !n.target;
+  if (call && std::find(later.begin(), later.end(), n.name) != later.end())
+    return &n;
+  const auto* found = n.target ? find_later(*n.target) : nullptr;
+  for (const auto& a : n.args)
+    found = found || !a ? found : find_later(*a);
+  return found;
+}
+
+void check_support(reader& r, const yaml_node& n) {
+  std::vector<expressions::expression_error> ignored;
+  const auto tree = expressions::parse(n.text, ignored);
+  if (const auto* call = tree ? find_later(*tree) : nullptr)
+    r.error(n, "the aggregate `" + call->name + "` is not supported in this version",
+            "known: count, sum, avg, min, max, first, last", call->offset);
 }
 
 void read_aggregates(reader& r, const yaml_node& n, windows::window_options& out) {
@@ -59,11 +85,13 @@ void read_aggregates(reader& r, const yaml_node& n, windows::window_options& out
       r.error(*key, "`" + *name + "` is given twice");
     else if (!is_identifier(*name))
       r.error(*key, "`" + *name + "` cannot be the name of an aggregate",
-              "a letter or _, then letters, digits and _; not a word of CEL");
+              cut_hint(*key, "a letter or _, then letters, digits and _; not a word of CEL"));
     else if (value->is_null())
       r.error(*key, "`" + *name + "` has no value", "e.g. `" + *name + ": count()`");
-    else if (const auto* text = r.text(value.get(), "an aggregate"))
+    else if (const auto* text = r.text(value.get(), "an aggregate")) {
+      check_support(r, *value);
       out.aggregates.emplace_back(*name, *text);
+    }
     if (out.aggregates.empty() || out.aggregates.back().first != *name)
       r.poison(*name);
   }

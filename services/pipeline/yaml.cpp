@@ -80,18 +80,19 @@ public:
     auto n = make(yaml_node::kind::scalar, mark);
     n->text = show_questions(value);
     n->plain = tag == "?";
+    n->in_flow = !stack_.empty() && stack_.back().node->in_flow;
     n->text_column = text_column(*n);
     leaf(std::move(n), anchor);
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
-    open(make(yaml_node::kind::sequence, mark), anchor);
+                       YAML::EmitterStyle::value style) override {
+    open(make(yaml_node::kind::sequence, mark), anchor, style);
   }
   void OnSequenceEnd() override { close(); }
   void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
-    open(make(yaml_node::kind::map, mark), anchor);
+                  YAML::EmitterStyle::value style) override {
+    open(make(yaml_node::kind::map, mark), anchor, style);
   }
   void OnMapEnd() override { close(); }
 
@@ -127,7 +128,10 @@ private:
     add(std::move(n));
   }
 
-  void open(std::shared_ptr<yaml_node> n, YAML::anchor_t anchor) { stack_.push_back({std::move(n), nullptr, anchor}); }
+  void open(std::shared_ptr<yaml_node> n, YAML::anchor_t anchor, YAML::EmitterStyle::value style) {
+    n->in_flow = style == YAML::EmitterStyle::Flow;
+    stack_.push_back({std::move(n), nullptr, anchor});
+  }
 
   void close() {
     auto top = std::move(stack_.back());
@@ -165,6 +169,8 @@ std::string hint_for(std::string_view line, std::string_view message) {
   const auto first = line.find_first_not_of(' ');
   if (first != std::string_view::npos && line[first] == '\t')
     return "YAML is indented with spaces, not with tabs";
+  if (message.find("end of map") != std::string_view::npos || message.find("end of sequence") != std::string_view::npos)
+    return "check that this line is indented like its neighbours";
   if (message.find("alias") != std::string_view::npos || message.find("anchor") != std::string_view::npos)
     return "quote a value that starts with `*` or `&`";
   return "quote a value that contains `: ` or starts with a quote, `!`, `*`, `&`, `[`, `{`, `%` or `@`";

@@ -25,6 +25,8 @@ struct yaml_node {
   /// quoted, on one line); negative: offsets into the text mean nothing in the file.
   int text_column = -1;
   bool plain = false;
+  /// Inside `{}` or `[]`.
+  bool in_flow = false;
   std::string text;
   std::vector<yaml_ptr> items;
   /// In file order; keys may repeat.

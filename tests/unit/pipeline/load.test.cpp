@@ -280,6 +280,7 @@ TEST_CASE("a window that needs merging over partitions is a warning") {
   CHECK(r.value);
   CHECK(all(r) == "p.yaml:5:10: warning: window `total` has a key without the whole event key: works in `batch`; live "
                   "needs `partitions: 1` in this version\n");
+  CHECK(r.findings[0].is_live_error);
   CHECK(load_text("partitions: 1\n" + text, "p.yaml").findings.empty());
 }
 
