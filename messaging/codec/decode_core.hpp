@@ -54,6 +54,11 @@ protected:
       return make_position(place_ + offset, 0);
     return make_position(place_, static_cast<std::uint32_t>(current_index_ < last_index ? current_index_ : last_index));
   }
+  /// Takes an event back, its position and what was set of its row.
+  void undo() {
+    sink_.discard();
+    --index_;
+  }
   /// False when the message holds more events than a position can count: then rejected.
   bool within_index(const event_place& e) {
     if (lines_ || current_index_ <= last_index)

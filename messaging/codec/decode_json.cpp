@@ -61,6 +61,8 @@ private:
   /// One line, far too long: not worth an index.
   void too_long_line(std::string_view text, std::size_t at);
   void block_of_lines(const char* base, std::size_t size, std::size_t at);
+  /// Decodes plain lines from the start of a block; where it stopped.
+  std::size_t plain_lines(const char* base, std::size_t size, std::size_t at);
   void padded_block_of_lines(std::string_view text, std::size_t at);
   void elements(std::string_view payload, std::span<const byte_range> ranges);
   void one_alone(std::string_view text, std::size_t at);
@@ -70,6 +72,8 @@ private:
   /// The event's tokens start at `token`.
   void event(const event_place& e, const std::uint32_t* token);
   void row(const event_place& e, const std::uint32_t* token, std::uint32_t limit);
+  /// Sets the values of a row; the field that has none, or null when all have one.
+  const field_plan* values(bool may_escape, put& why);
   void reject_row(const event_place& e, const field_plan& f, put why, const std::uint32_t* token, std::uint32_t limit);
   void reject_no_object(const event_place& e, const std::uint32_t* token, std::uint32_t limit);
 
@@ -84,6 +88,8 @@ private:
   const char* base_ = nullptr;
   std::size_t base_at_ = 0;
   std::size_t escapes_from_ = 0;
+  /// Consecutive blocks in which few lines were plain.
+  std::size_t unusual_blocks_ = 0;
 };
 
 void json_decoder::decode(const source_message& m) {
@@ -146,7 +152,44 @@ void json_decoder::bind(const char* base, std::size_t size, std::size_t at) {
   reading_->walker.bind(base, escapes_from_);
 }
 
+std::size_t json_decoder::plain_lines(const char* base, std::size_t size, std::size_t at) {
+  base_ = base;
+  base_at_ = at;
+  json_walker& walker = reading_->walker;
+  walker.bind(base, size);
+  std::size_t begin = 0;
+  while (begin < size) {
+    const std::uint32_t end = walker.plain_line(static_cast<std::uint32_t>(begin));
+    if (end == 0 || end - begin > options().max_event_bytes)
+      break;
+    event_place e;
+    put why = put::done;
+    if (!begin_event(e, {base + begin, end - begin}, at + begin))
+      return end + 1;
+    if (values(false, why) != nullptr) {
+      // What is wrong is said by the general way.
+      undo();
+      break;
+    }
+    commit(e);
+    begin = end + 1;
+  }
+  return begin;
+}
+
 void json_decoder::block_of_lines(const char* base, std::size_t size, std::size_t at) {
+  // One unusual line in a block is tolerable; lines that are never plain are not worth trying each time.
+  if (unusual_blocks_ < 4 || (unusual_blocks_ & 63U) == 0) {
+    const std::size_t plain = plain_lines(base, size, at);
+    unusual_blocks_ = plain > size / 4 ? 0 : unusual_blocks_ + 1;
+    base += plain;
+    size -= plain;
+    at += plain;
+    if (size == 0)
+      return;
+  } else {
+    ++unusual_blocks_;
+  }
   const bool indexed = index_.build(base, size).empty();
   bind(base, size, at);
   const std::uint32_t* token = index_.tokens();
@@ -254,8 +297,16 @@ void json_decoder::event(const event_place& e, const std::uint32_t* token) {
 }
 
 void json_decoder::row(const event_place& e, const std::uint32_t* token, std::uint32_t limit) {
+  put why = put::done;
+  const field_plan* const lacking = values(limit > escapes_from_, why);
+  if (lacking == nullptr)
+    commit(e);
+  else
+    reject_row(e, *lacking, why, token, limit);
+}
+
+const field_plan* json_decoder::values(bool may_escape, put& why) {
   const reading& r = *reading_;
-  const bool may_escape = limit > escapes_from_;
   for (const field_plan& f : plan()) {
     const std::size_t path = r.path_of_field[f.index];
     put done = put::done;
@@ -271,11 +322,11 @@ void json_decoder::row(const event_place& e, const std::uint32_t* token, std::ui
       done = f.spec.source == field_source::attribute ? put_attribute(f) : put_envelope(f);
     }
     if (done != put::done) [[unlikely]] {
-      reject_row(e, f, done, token, limit);
-      return;
+      why = done;
+      return &f;
     }
   }
-  commit(e);
+  return nullptr;
 }
 
 void json_decoder::reject_row(const event_place& e, const field_plan& f, put why, const std::uint32_t* token,

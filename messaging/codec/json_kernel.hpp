@@ -70,6 +70,11 @@ public:
   /// The same for any value, noting nothing.
   const std::uint32_t* value(const std::uint32_t* token, std::uint32_t limit);
 
+  /// The same for a line of the plainest kind: flat, members in the order of the line before, no white space, no
+  /// escapes, ASCII. Needs no index. The offset of its line end, or 0: not of that kind (which says nothing
+  /// about it). Of values other than strings only the extent is checked.
+  std::uint32_t plain_line(std::uint32_t begin);
+
   /// Null when the member was absent in the last object (or its parent was absent or null).
   const json_slot* slot(std::size_t path) const noexcept {
     const json_slot& s = slots_[slot_of_[path]];
@@ -112,6 +117,7 @@ private:
   std::uint32_t find(node& n, std::uint32_t previous, std::uint32_t key, std::uint32_t colon);
   /// A second object of the same name replaces the first. False: the first was not JSON.
   bool forget(std::uint32_t node_index);
+  void next_generation() noexcept;
   void blame_parent(std::uint32_t node_index, std::uint32_t begin, std::uint32_t end);
   const std::uint32_t* fail(std::uint32_t offset, std::string_view text);
   const std::uint32_t* too_deep(std::uint32_t offset);
