@@ -44,12 +44,12 @@ void text_collector::grow_bytes(std::size_t least) {
 }
 
 dictionary_ptr text_collector::finish() {
-  const std::size_t capacity = bytes_.size();
+  const std::size_t likely = used_ + used_ / 8 + text_slack;
   bytes_.resize(used_);
   const std::size_t codes = offsets_.size();
   auto made = std::make_shared<const dictionary>(std::move(bytes_), std::move(offsets_), unique_);
   // The next batch is likely to be like this one.
-  bytes_ = std::string(std::min(capacity, std::size_t{1} << 22), '\0');
+  bytes_ = std::string(std::min(likely, std::size_t{1} << 22), '\0');
   offsets_ = {};
   offsets_.reserve(std::min(codes, std::size_t{1} << 17));
   offsets_.push_back(0);

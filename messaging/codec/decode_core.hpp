@@ -2,6 +2,11 @@
 /// @file
 /// What the decoders of all formats share: the plan of the fields, conversion of a value by its type, the row under
 /// construction, and rejects with their details.
+///
+/// Decided here, and the same in every format: int and uint take whole numbers without fraction or exponent (3.0 is
+/// a `type` reject), double takes every number within its range, bool and string are strict in JSON; of equal names
+/// in one object the last counts; `malformed` goes before `type` and `missing`, and those go by the order of fields;
+/// a required field that is null is `missing`; the event time is always required.
 #pragma once
 
 #include "messaging/codec/decode_columns.hpp"

@@ -116,9 +116,10 @@ void json_decoder::lines(std::string_view payload, std::size_t from, std::size_t
   // Blocks are read in place, except at the end of the payload, behind which nothing may be read.
   while (from < to) {
     std::size_t end = std::min(from + block_bytes, to);
-    const std::size_t last = payload.substr(0, end).rfind('\n');
-    if (last != std::string_view::npos && last >= from) {
-      end = end == to && last + 1 != to ? to : last + 1;
+    const auto* const last = static_cast<const char*>(memrchr(payload.data() + from, '\n', end - from));
+    if (last != nullptr) {
+      const auto behind = static_cast<std::size_t>(last - payload.data()) + 1;
+      end = end == to && behind != to ? to : behind;
     } else if (end != to) {
       const std::size_t next = payload.find('\n', end);
       end = next == std::string_view::npos ? to : std::min(next + 1, to);

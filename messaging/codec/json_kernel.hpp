@@ -5,7 +5,8 @@
 /// events, and a walk over those offsets that checks the whole grammar and notes where the declared members are.
 ///
 /// On-Demand's own front end is not used: it leaves members that nobody reads unchecked, takes the instruction
-/// set of the compiler's flags, and copies every string. See docs/adr.
+/// set of the compiler's flags, and copies every string. Lines that look like the one before need no index at all
+/// (`plain_line`).
 #pragma once
 
 #include <array>
