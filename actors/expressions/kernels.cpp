@@ -215,6 +215,13 @@ void choose_text(execution& x, const instruction& i) {
     for (std::size_t row = 0; row < x.rows; ++row)
       out.codes[row] = c[row] != 0 ? a.codes[row] : b.codes[row];
     out.dict = a.dict;
+  } else if (a.scalar && b.scalar) {
+    dictionary_builder texts;
+    const auto yes = texts.code((*a.dict)[0]);
+    const auto no = texts.code((*b.dict)[0]);
+    for (std::size_t row = 0; row < x.rows; ++row)
+      out.codes[row] = c[row] != 0 ? yes : no;
+    out.dict = texts.finish();
   } else {
     dictionary_builder texts;
     merger from_a{a, texts};
