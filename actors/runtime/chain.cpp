@@ -40,6 +40,7 @@ result<void> input_state::accept(const input_frame& in) {
   w.number = f.number;
   w.checksum = in.checksum;
   w.watermark = std::max(w.watermark, f.watermark);
+  w.absent = w.watermark == no_watermark && (f.idle || (w.absent && f.kind == frame_kind::claim));
   high_time_ = std::max(high_time_, f.high_time);
   if (last_stamp_ == 0)
     log_time_ = in.stamp;
@@ -50,9 +51,15 @@ result<void> input_state::accept(const input_frame& in) {
   checksum_ = in.checksum;
   if (seen_.size() >= writers_.size()) {
     auto low = end_watermark;
-    for (const auto& [subject, x] : seen_)
+    bool any = false;
+    for (const auto& [subject, x] : seen_) {
+      if (x.absent)
+        continue;
+      any = true;
       low = std::min(low, x.watermark);
-    watermark_ = std::max(watermark_, low);
+    }
+    if (any)
+      watermark_ = std::max(watermark_, low);
   }
   return {};
 }
@@ -73,6 +80,7 @@ std::string input_state::save() const {
     out.u64(w.number);
     out.u64(w.checksum);
     out.i64(w.watermark);
+    out.u64(w.absent ? 1 : 0);
   }
   return out.take();
 }
@@ -95,6 +103,7 @@ result<void> input_state::load(std::string_view bytes) {
     w.number = in.u64();
     w.checksum = in.u64();
     w.watermark = in.i64();
+    w.absent = in.u64() != 0;
     seen_.emplace(std::move(subject), w);
   }
   if (!in.done())

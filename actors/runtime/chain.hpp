@@ -57,6 +57,8 @@ private:
     std::uint64_t number = 0;
     std::uint64_t checksum = 0;
     nanoseconds_t watermark = no_watermark;
+    /// Idle before its first event: it holds nothing (rule 4.2).
+    bool absent = false;
   };
 
   std::vector<std::string> writers_;

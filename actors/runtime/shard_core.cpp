@@ -106,17 +106,17 @@ void shard_core::finish_chunk(std::int64_t stamp, bool forced) {
   }
 }
 
-bool shard_core::idle(std::int64_t log_time) {
+void shard_core::idle(std::int64_t elapsed) {
   if (ended())
-    return false;
+    return;
   const auto before = shard_->watermark();
-  shard_->idle_until(log_time);
-  if (shard_->watermark() == before)
-    return false;
+  if (shard_->high_time() != no_watermark)
+    shard_->idle_until(shard_->high_time() + elapsed);
+  if (shard_->watermark() == before && idle_)
+    return;
   idle_ = true;
   for (auto& l : lanes_)
     l.push(now(), 0, {}, true);
-  return true;
 }
 
 bool shard_core::has_output() const noexcept {

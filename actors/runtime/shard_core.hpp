@@ -36,9 +36,9 @@ public:
 
   /// Takes the next run of the source. Errors: ec::config, ec::invalid from the decoder (a CSV header).
   result<void> take(source_run& run);
-  /// The source is idle: the watermark follows log time (rule 4.2). Only when `!has_output()` and all is acknowledged.
-  /// Returns whether it moved; frames saying so are then queued on every subject.
-  bool idle(std::int64_t log_time);
+  /// The source has been silent for `elapsed` ns: the watermark moves on as log time does (rule 4.2, docs/adr/0005).
+  /// Only when `!has_output()` and all is acknowledged. Frames saying so are queued on every subject when it is news.
+  void idle(std::int64_t elapsed);
 
   bool has_output() const noexcept;
   std::size_t pending_bytes() const noexcept;

@@ -27,6 +27,7 @@ struct shard_state {
   bool released = false;
   bool at_end = false;
   bool pulse_due = false;
+  bool readable = false;
   std::size_t withheld = 0;
   std::int64_t last_event = 0;
   std::int64_t newest_stamp = 0;
@@ -43,7 +44,7 @@ struct shard_state {
 
 private:
   void send(write_job job);
-  bool consider_idle();
+  void consider_idle();
   void trim_source();
 };
 
@@ -70,7 +71,6 @@ void shard_state::start(opened& o) {
             {{"unit", spec.unit}, {"epoch", std::to_string(o.epoch)}, {"after", std::to_string(core->place())}});
   if (spec.meters.service)
     spec.meters.service->add_claim();
-  env.board->set(spec.unit, unit_state::running);
   reader = spawn_source_reader(self->home_system(), env, self,
                                [open = spec.open, after = core->place()] { return open(after); });
   self->link_to(reader);
@@ -82,6 +82,8 @@ void shard_state::take(source_run& run) {
   if (draining)
     return; // not taken, so not owed: the next owner reads it
   at_end = run.at_end;
+  if (!std::exchange(readable, true))
+    env.board->set(spec.unit, unit_state::running); // the source has answered: whoever publishes now is heard
   if (!run.messages.empty()) {
     last_event = env.clock.steady();
     newest_stamp = run.messages.back().stamp;
@@ -104,10 +106,10 @@ void shard_state::send(write_job job) {
 }
 
 /// Rule 4.2: read to the end, silent for `idle_timeout`, everything said so far acknowledged.
-bool shard_state::consider_idle() {
-  const auto now = env.clock.steady();
-  return at_end && !writing && !core->has_output() && now - last_event >= spec.idle_timeout &&
-         core->idle(env.clock.wall());
+void shard_state::consider_idle() {
+  const auto silent = env.clock.steady() - last_event;
+  if (at_end && !writing && !core->has_output() && silent >= spec.idle_timeout)
+    core->idle(silent);
 }
 
 void shard_state::pump() {

@@ -11,6 +11,15 @@ namespace {
 
 constexpr std::uint64_t state_version = 1;
 
+/// An event of a shard that was idle comes after what the other shards have closed: it is judged by that. For any
+/// other shard the partition's watermark is never ahead of the row's own.
+void raise_watermarks(event_batch& b, nanoseconds_t partition) {
+  if (b.rows == 0 || b.watermark.front() >= partition)
+    return;
+  for (auto& w : b.watermark)
+    w = std::max(w, partition);
+}
+
 } // namespace
 
 stage_core::stage_core(std::unique_ptr<processor> p, std::vector<std::string> writers, std::uint64_t definition)
@@ -54,7 +63,10 @@ result<void> stage_core::accept(input_frame&& in) {
                    " is not the one that the output was computed from",
                  "the input log was replaced; restore it, or start the pipeline under a new name"};
   scratch_.clear();
-  const auto& sections = in.content.sections;
+  auto& sections = in.content.sections;
+  for (auto& x : sections)
+    if (x.name.empty())
+      raise_watermarks(x.batch, before);
   millrace::input step;
   step.high_time = input_.high_time();
   step.log_time = input_.log_time();

@@ -110,6 +110,7 @@ supervisor_actor::behavior_type supervisor_behavior(supervisor_actor::stateful_p
       auto promise = s.stopped;
       if (s.units.empty()) {
         promise.deliver(stopped_atom_v);
+        self->quit(caf::exit_reason::user_shutdown);
         return promise;
       }
       // Units that are down now (waiting for a restart, halted) have nothing to finish.

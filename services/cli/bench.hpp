@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// `millrace bench`: what one core of this machine does with generated ysb events, each step as a ratio to a bare JSON
-/// parse of the same bytes and fields in the same run.
+/// `millrace bench`: what one core of this machine does with generated ysb events.
 #pragma once
 
 #include <cstdint>

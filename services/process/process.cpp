@@ -75,7 +75,7 @@ std::string not_ready(bus& b, const runtime::status_board& board) {
 
 /// Waits for a signal or for `watch`; keeps the process's own gauges.
 std::string wait_for_end(const context& c, const std::vector<service>& services,
-                         const std::function<std::string()>& watch) {
+                         const std::function<std::string()>& watch, std::function<void()> on_ready) {
   const auto signals = stop_signals();
   const timespec pause{0, std::chrono::nanoseconds{poll}.count()};
   std::uint64_t reconnects = 0;
@@ -87,6 +87,8 @@ std::string wait_for_end(const context& c, const std::vector<service>& services,
     if (watch)
       if (auto why = watch(); !why.empty())
         return why;
+    if (on_ready && not_ready(*c.env.bus, *c.env.board).empty())
+      std::exchange(on_ready, {})();
     const bool now = c.env.bus->connected();
     if (now != connected) {
       connected = now;
@@ -161,9 +163,10 @@ int run(const options& o, const std::vector<service>& services, const std::funct
   log::info("serving HTTP", {{"address", server.address()}});
 
   runtime::host host{c.env, std::move(units)};
+  std::function<void()> announce;
   if (on_ready)
-    on_ready(server.address());
-  const auto why = wait_for_end(c, services, watch);
+    announce = [&] { on_ready(server.address()); };
+  const auto why = wait_for_end(c, services, watch, announce);
   log::info("stopping", {{"why", why.empty() ? "signal" : why}});
   // Intake first: nothing is accepted that would have to wait for the next start.
   server.stop();

@@ -113,6 +113,10 @@ class NatsClient:
         else:
             self.socket.sendall(f"PUB {subject} {len(payload)}\r\n".encode() + payload + b"\r\n")
 
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
     def request(self, subject, payload=b""):
         self.next_id += 1
         inbox = f"_INBOX.test.{self.next_id}"

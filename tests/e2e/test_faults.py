@@ -88,7 +88,7 @@ class Broker(unittest.TestCase):
             wait_for("the partition to halt", lambda: "halted" in get(dev.http + "/readyz")[1])
             status, body, _ = get(dev.http + "/readyz")
             self.assertEqual(status, 503)
-            self.assertIn("not a", body)
+            self.assertIn("no Millrace frame", body)
             self.assertEqual(get(dev.http + "/healthz")[0], 200)
             self.assertEqual(dev.stop(), 0)
 
