@@ -5,8 +5,8 @@
 #include "actors/storage/store.hpp"
 #include "services/cli/batch_input.hpp"
 #include "services/cli/batch_printer.hpp"
-#include "services/process/storage_url.hpp"
 #include "services/pipeline/definition.hpp"
+#include "services/process/storage_url.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -318,8 +318,8 @@ void batch_run::summary(double seconds) {
   for (const auto& x : inputs_)
     in += x->shard().counters();
   err_ << definition_->name << ": " << in.in << " events in " << std::fixed << std::setprecision(2) << seconds << " s ("
-       << std::setprecision(0) << (seconds > 0 ? static_cast<double>(in.in) / seconds : 0.0) << " events/s), " << results_
-       << " window results, " << alerts_ << " alert transitions\n";
+       << std::setprecision(0) << (seconds > 0 ? static_cast<double>(in.in) / seconds : 0.0) << " events/s), "
+       << results_ << " window results, " << alerts_ << " alert transitions\n";
   err_ << "ledger          in  forwarded   absorbed   filtered       late   rejected  balance\n";
   auto line = [&](std::string_view stage, const ledger& l) {
     err_ << std::left << std::setw(7) << stage << std::right << std::setw(11) << l.in << std::setw(11) << l.forwarded

@@ -15,8 +15,8 @@ namespace millrace::cli {
 class batch_input {
 public:
   /// @param path `-` is stdin.
-  static result<std::unique_ptr<batch_input>> open(std::string path, ingest::shard_options options,
-                                                   std::uint32_t index, std::size_t chunk_bytes);
+  static result<std::unique_ptr<batch_input>> open(std::string path, ingest::shard_options options, std::uint32_t index,
+                                                   std::size_t chunk_bytes);
 
   /// Decodes the next chunk if all rows are used; after it, `done()` says whether anything is left.
   result<void> fill();

@@ -73,8 +73,9 @@ void add_dev(CLI::App& app, int& code) {
     ->capture_default_str()
     ->check(CLI::Range(0, 65535));
   cmd->add_option("--data", o->data, "folder for everything that is kept")->capture_default_str();
-  cmd->footer("Prints `ready http=... nats=...` to stderr. Ctrl-C stops in order; a second start continues.\n\nExample:\n  "
-              "millrace dev examples/trades.yaml --data /tmp/trades");
+  cmd->footer(
+    "Prints `ready http=... nats=...` to stderr. Ctrl-C stops in order; a second start continues.\n\nExample:\n  "
+    "millrace dev examples/trades.yaml --data /tmp/trades");
   cmd->callback([o, &code] { code = dev(*o); });
 }
 

@@ -39,8 +39,9 @@ void add_generate(CLI::App& app, int& code) {
   cmd->add_option("--late", s->o.late, "fraction of events far beyond the disorder")->check(CLI::Range(0.0, 1.0));
   cmd->add_option("--duplicates", s->o.duplicates, "fraction of repeated lines")->check(CLI::Range(0.0, 1.0));
   cmd->add_option("--table", s->o.table, "also write the lookup table that goes with the events to this file");
-  cmd->footer("Example:\n  millrace generate trades --events 100000 --disorder 2s --late 0.01 --table instruments.csv > "
-              "trades.ndjson");
+  cmd->footer(
+    "Example:\n  millrace generate trades --events 100000 --disorder 2s --late 0.01 --table instruments.csv > "
+    "trades.ndjson");
   cmd->callback([s, &code] {
     auto d = disorder_of(s->disorder);
     if (!d) {

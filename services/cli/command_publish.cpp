@@ -108,8 +108,8 @@ void publisher::progress(bool last) {
     return;
   shown_ = now;
   const auto seconds = static_cast<double>(now - begin_) / 1e9;
-  std::cerr << (::isatty(STDERR_FILENO) != 0 ? "\r" : "") << "published " << sent_ << " events to " << o_.subject << " ("
-            << static_cast<std::uint64_t>(seconds > 0 ? static_cast<double>(sent_) / seconds : 0) << "/s)";
+  std::cerr << (::isatty(STDERR_FILENO) != 0 ? "\r" : "") << "published " << sent_ << " events to " << o_.subject
+            << " (" << static_cast<std::uint64_t>(seconds > 0 ? static_cast<double>(sent_) / seconds : 0) << "/s)";
   if (last)
     std::cerr << '\n';
   std::cerr.flush();
@@ -169,7 +169,8 @@ int publisher::run(std::istream& in) {
   if (auto r = flush(); !r)
     return fail(r.error());
   if (o_.end) {
-    const append_request mark{log_, o_.subject, {}, {{std::string{runtime::end_header}, "true"}}, expectation::nothing()};
+    const append_request mark{
+      log_, o_.subject, {}, {{std::string{runtime::end_header}, "true"}}, expectation::nothing()};
     auto outcome = bus_->append({&mark, 1}, ack_deadline);
     if (!outcome.front())
       return fail(outcome.front().error());
@@ -213,8 +214,9 @@ void add_publish(CLI::App& app, int& code) {
   cmd->add_option("--rate", o->rate, "events a second; default: as fast as acknowledged")->check(CLI::PositiveNumber);
   cmd->add_option("--batch", o->batch, "lines to a message")->capture_default_str()->check(CLI::Range(1, 100000));
   cmd->add_flag("--end", o->end, "mark the source as finished, so that its windows can close; later events are late");
-  cmd->footer("Server: MILLRACE_NATS_URL (nats://127.0.0.1:4222). Exit 3 when no stream covers the subject.\n\nExample:\n  "
-              "millrace publish trades.ndjson --subject trades.nyse --batch 100 --end");
+  cmd->footer(
+    "Server: MILLRACE_NATS_URL (nats://127.0.0.1:4222). Exit 3 when no stream covers the subject.\n\nExample:\n  "
+    "millrace publish trades.ndjson --subject trades.nyse --batch 100 --end");
   cmd->callback([o, &code] {
     sigset_t s;
     sigemptyset(&s);

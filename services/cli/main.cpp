@@ -9,9 +9,10 @@ int main(int argc, char** argv) {
   CLI::App app{"millrace: event-driven stream processing on NATS JetStream"};
   app.set_version_flag("--version", std::string{millrace::process::version} + " (" + millrace::process::commit + ")");
   app.require_subcommand(1);
-  app.footer("Example:\n  millrace generate trades --events 1000 > trades.ndjson\n  millrace batch examples/trades.yaml "
-             "trades.ndjson\n\n`millrace COMMAND --help` explains a command. Exit codes: 0 success, 1 what was checked "
-             "does not hold,\n2 usage or configuration error, 3 runtime error.");
+  app.footer(
+    "Example:\n  millrace generate trades --events 1000 > trades.ndjson\n  millrace batch examples/trades.yaml "
+    "trades.ndjson\n\n`millrace COMMAND --help` explains a command. Exit codes: 0 success, 1 what was checked "
+    "does not hold,\n2 usage or configuration error, 3 runtime error.");
   millrace::cli::add_dev(app, code);
   millrace::cli::add_batch(app, code);
   millrace::cli::add_lint(app, code);

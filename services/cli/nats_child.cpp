@@ -93,7 +93,8 @@ result<std::unique_ptr<nats_child>> nats_child::start(const std::string& data, u
     return error{ec::io, "cannot create " + folder.string() + ": " + failed.message(), ""};
   const auto chosen = probe(port);
   if (chosen == 0)
-    return error{ec::io, "port " + std::to_string(port) + " on 127.0.0.1 is taken", "give --nats-port 0 for a free one"};
+    return error{ec::io, "port " + std::to_string(port) + " on 127.0.0.1 is taken",
+                 "give --nats-port 0 for a free one"};
   const auto config = folder / "nats.conf";
   write_config(config, folder, chosen);
   std::unique_ptr<nats_child> child{new nats_child};

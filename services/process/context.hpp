@@ -63,8 +63,6 @@ struct stage_wiring {
 runtime::unit_spec stage_unit(const context& c, stage_wiring w);
 
 /// Index of the alerts log for alerts on events of partition p: those on windows come first.
-inline std::uint32_t events_alert_partition(const pipeline::definition& d, std::uint32_t p) {
-  return d.partitions + p;
-}
+inline std::uint32_t events_alert_partition(const pipeline::definition& d, std::uint32_t p) { return d.partitions + p; }
 
 } // namespace millrace::process

@@ -105,8 +105,8 @@ public:
     frame_encoder e;
     const auto bytes = e.encode(f);
     checksum_ = frame_checksum(bytes);
-    return {++sequence_, subject_, static_cast<std::int64_t>(sequence_) * 1'000'000, checksum_, bytes.size(),
-            std::move(*decode_frame(bytes))};
+    return {++sequence_, subject_,     static_cast<std::int64_t>(sequence_) * 1'000'000,
+            checksum_,   bytes.size(), std::move(*decode_frame(bytes))};
   }
 
 private:
