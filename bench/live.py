@@ -43,6 +43,13 @@ def quantile(before, after, q):
     return next((b for b in sorted(counts) if counts[b] >= q * n), None), n
 
 
+def cpu_seconds(process):
+    """User and system time a process has used."""
+    with open(f"/proc/{process.pid}/stat") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def publish(nats, path, rate=None):
     args = [f"{os.environ['MILLRACE_BIN']}/millrace", "publish", path, "--subject", "ads.events", "--batch", "500"]
     if rate:
@@ -78,6 +85,8 @@ def main():
         wait_for("every event to pass enrich", lambda: passed() >= a.events, 300, 0.1)
         seconds = time.monotonic() - begin
         sustained = a.events / seconds
+        used = {"nats-server": cpu_seconds(nats.process), **{n: cpu_seconds(s.process) for n, s in services.items()}}
+        print("processor seconds: " + ", ".join(f"{n} {t:.1f}" for n, t in used.items()))
         print(f"published {a.events} events in {published:.1f} s ({a.events / published:,.0f}/s)")
         print(f"sustained through five processes: {sustained:,.0f} events/s ({seconds:.1f} s, {through():,.0f} windowed)")
         rate = a.rate or sustained / 2

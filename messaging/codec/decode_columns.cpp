@@ -11,12 +11,18 @@ namespace millrace::codec {
 namespace {
 constexpr std::size_t first_slots = 256;
 constexpr std::size_t first_rows = 1024;
+constexpr std::size_t first_bytes = 4096;
+/// A larger dictionary is not kept for the next batch, nor is so much memory unless it was used.
+constexpr std::size_t most_kept_bytes = std::size_t{1} << 20;
+constexpr unsigned most_appending_batches = 32;
 } // namespace
 
-text_collector::text_collector() : slots_(first_slots), mask_{first_slots - 1}, offsets_(1, 0) {}
+text_collector::text_collector()
+  : slots_(first_slots), mask_{first_slots - 1}, bytes_(first_bytes), offsets_(first_slots) {}
 
 std::uint32_t text_collector::insert(std::string_view text, std::uint32_t tag, std::size_t at) {
   const std::uint32_t code = append(text);
+  slots_used_ = true;
   slots_[at] = slot{tag, code, offsets_[code], static_cast<std::uint32_t>(text.size())};
   if (size() * 2 > slots_.size())
     grow_slots();
@@ -37,27 +43,54 @@ void text_collector::grow_slots() {
   }
 }
 
-void text_collector::grow_bytes(std::size_t least) {
-  if (least > std::numeric_limits<std::uint32_t>::max())
+void text_collector::make_room(std::size_t least_bytes) {
+  if (least_bytes > std::numeric_limits<std::uint32_t>::max())
     throw std::length_error("a batch holds at most 4 GiB of text in one column: finish it earlier");
-  bytes_.resize(std::max(least, std::max(std::size_t{4096}, bytes_.size() * 2)));
+  // Copies go in steps of the slack, of which the last may begin at the text's end.
+  if (least_bytes + text_slack > bytes_.size())
+    bytes_.resize(std::max(least_bytes + text_slack, bytes_.size() * 2));
+  if (count_ + 1 >= offsets_.size())
+    offsets_.resize(offsets_.size() * 2);
 }
 
-dictionary_ptr text_collector::finish() {
-  const std::size_t likely = used_ + used_ / 8 + text_slack;
-  bytes_.resize(used_);
-  const std::size_t codes = offsets_.size();
-  auto made = std::make_shared<const dictionary>(std::move(bytes_), std::move(offsets_), unique_);
-  // The next batch is likely to be like this one.
-  bytes_ = std::string(std::min(likely, std::size_t{1} << 22), '\0');
-  offsets_ = {};
-  offsets_.reserve(std::min(codes, std::size_t{1} << 17));
-  offsets_.push_back(0);
-  used_ = 0;
-  appending_ = false;
-  unique_ = true;
-  std::fill(slots_.begin(), slots_.end(), slot{});
+dictionary_ptr text_collector::finish(std::size_t rows) {
+  auto made = last_;
+  if (!last_ || new_texts() != 0 || appending_)
+    made = std::make_shared<const dictionary>(
+      std::string{bytes_.data(), used_},
+      std::vector<std::uint32_t>(offsets_.begin(), offsets_.begin() + static_cast<std::ptrdiff_t>(count_ + 1)),
+      unique_);
+  const bool searched = !appending_;
+  if (searched)
+    note_rows(rows);
+  if (appending_ && appending_batches_ == 0)
+    appending_batches_ = most_appending_batches;
+  else if (appending_)
+    appending_ = --appending_batches_ != 0;
+  // Readers spend time on entries, so there must not be many that the rows do not use.
+  if (searched && !appending_ && count_ <= rows && used_ <= most_kept_bytes)
+    last_ = made;
+  else
+    clear();
   return made;
+}
+
+void text_collector::clear() {
+  last_.reset();
+  if (slots_.size() > first_slots && slots_.size() / 16 > count_) {
+    slots_ = std::vector<slot>(first_slots);
+    mask_ = first_slots - 1;
+  } else if (slots_used_) {
+    std::fill(slots_.begin(), slots_.end(), slot{});
+  }
+  slots_used_ = false;
+  if (bytes_.size() > most_kept_bytes && bytes_.size() / 4 > used_) {
+    bytes_ = std::vector<char>(first_bytes);
+    offsets_ = std::vector<std::uint32_t>(first_slots);
+  }
+  used_ = 0;
+  count_ = 0;
+  unique_ = !appending_;
 }
 
 row_sink::row_sink(schema_ptr layout)
@@ -123,7 +156,7 @@ event_batch row_sink::finish() {
   resize(rows);
   for (std::size_t i = 0; i < batch_.columns.size(); ++i) {
     if (is_text(batch_.columns[i].type))
-      batch_.columns[i].dict = texts_[i].finish();
+      batch_.columns[i].dict = texts_[i].finish(rows);
   }
   batch_.watermark.assign(rows, no_watermark);
   event_batch next = event_batch::make(batch_.layout);

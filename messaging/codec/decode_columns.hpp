@@ -78,8 +78,9 @@ inline std::uint64_t hash_with_slack(const char* p, std::size_t n) noexcept {
 } // namespace detail
 
 /// Distinct texts of one column and their codes, like `dictionary_builder`, but for the hot path: texts have
-/// slack behind them, and a column in which almost every text is new is no longer searched for repetitions
-/// (the dictionary then says that it is not unique).
+/// slack behind them; a dictionary that serves the batch after it as well is handed out again (who looks up its
+/// entries can then remember what he found); and a column in which almost every text is new is not searched for
+/// repetitions (the dictionary then says that it is not unique). So codes depend on what came before, values do not.
 class text_collector {
 public:
   text_collector();
@@ -98,10 +99,16 @@ public:
         return insert(text, tag, at);
     }
   }
-  std::size_t size() const noexcept { return offsets_.size() - 1; }
-  std::size_t byte_size() const noexcept { return used_; }
-  /// Hands out what was collected and starts anew.
-  dictionary_ptr finish();
+  std::size_t size() const noexcept { return count_; }
+  /// Told once in a while how many rows the column has: decides whether to search on for repetitions.
+  void note_rows(std::size_t rows) noexcept {
+    if (rows >= 1024 && new_texts() > rows - rows / 32) {
+      appending_ = true;
+      unique_ = false;
+    }
+  }
+  /// Hands out the texts for a batch of `rows` rows, and begins the next one.
+  dictionary_ptr finish(std::size_t rows);
 
 private:
   struct slot {
@@ -114,34 +121,38 @@ private:
 
   std::uint32_t append(std::string_view text) {
     const std::size_t end = used_ + text.size();
-    if (end + text_slack > bytes_.size())
-      grow_bytes(end + text_slack);
-    std::memcpy(bytes_.data() + used_, text.data(), text.size());
+    if (end + text_slack > bytes_.size() || count_ + 1 >= offsets_.size()) [[unlikely]]
+      make_room(end + text_slack);
+    char* to = bytes_.data() + used_;
+    const char* from = text.data();
+    // Both have slack, so whole words can be copied.
+    for (std::size_t i = 0; i < text.size(); i += text_slack)
+      std::memcpy(to + i, from + i, text_slack);
     used_ = end;
-    offsets_.push_back(static_cast<std::uint32_t>(end));
-    return static_cast<std::uint32_t>(offsets_.size() - 2);
+    offsets_[++count_] = static_cast<std::uint32_t>(end);
+    return static_cast<std::uint32_t>(count_ - 1);
   }
   std::uint32_t insert(std::string_view text, std::uint32_t tag, std::size_t at);
-  void grow_bytes(std::size_t least);
+  void make_room(std::size_t least_bytes);
   void grow_slots();
+  void clear();
+  std::size_t new_texts() const noexcept { return count_ - (last_ ? last_->size() : 0); }
 
   std::vector<slot> slots_;
   std::size_t mask_ = 0;
-  /// Texts looked up in this batch are not counted one by one: rows are, by the owner (`note_rows`).
+  bool slots_used_ = false;
+  /// Texts are not looked up.
   bool appending_ = false;
+  /// Batches for which that still holds, before looking again whether it is right.
+  unsigned appending_batches_ = 0;
   bool unique_ = true;
-  std::string bytes_;
+  /// Kept from batch to batch, for their memory; `used_` bytes and `count_` + 1 offsets count.
+  std::vector<char> bytes_;
   std::size_t used_ = 0;
   std::vector<std::uint32_t> offsets_;
-
-public:
-  /// Told once in a while how many rows the column has: decides whether to search on for repetitions.
-  void note_rows(std::size_t rows) noexcept {
-    if (rows >= 1024 && size() > rows - rows / 32) {
-      appending_ = true;
-      unique_ = false;
-    }
-  }
+  std::size_t count_ = 0;
+  /// What was handed out last, while its entries are still the first ones here.
+  dictionary_ptr last_;
 };
 
 /// The rows under construction. Values are set at `row()`, then `commit` makes the row count or `discard` makes it

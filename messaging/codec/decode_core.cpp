@@ -15,6 +15,21 @@ schema_ptr kept_layout(const decode_options& options) {
   return std::make_shared<const schema>(std::move(fields));
 }
 
+void choose_quick_way(field_plan& f) {
+  switch (f.spec.field.type) {
+  case data_type::string: f.quick = quick_way::text; break;
+  case data_type::int64:
+  case data_type::uint64: f.quick = quick_way::whole_number; break;
+  case data_type::timestamp:
+    if (f.spec.unit == timestamp_unit::rfc3339 || f.spec.unit == timestamp_unit::pattern)
+      break;
+    f.quick = quick_way::whole_number;
+    f.scale = unit_nanoseconds(f.spec.unit);
+    break;
+  default: break;
+  }
+}
+
 std::vector<field_plan> make_plan(const decode_options& options) {
   std::vector<field_plan> plan;
   std::size_t column = 0;
@@ -23,6 +38,7 @@ std::vector<field_plan> make_plan(const decode_options& options) {
     f.spec = options.fields[i];
     f.column = f.spec.kept ? column++ : 0;
     f.is_time = options.time == i;
+    choose_quick_way(f);
     plan.push_back(std::move(f));
   }
   if (!options.time && options.time_from_attribute) {

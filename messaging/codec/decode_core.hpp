@@ -24,8 +24,14 @@ namespace millrace::codec {
 /// What became of a value.
 enum class put { done, null, wrong };
 
+/// What a plain token is tried as first.
+enum class quick_way : std::uint8_t { none, text, whole_number };
+
 struct field_plan {
   field_spec spec;
+  quick_way quick = quick_way::none;
+  /// Of a whole number.
+  std::int64_t scale = 1;
   std::size_t index = 0;
   /// Column in the batch; meaningless unless `spec.kept`.
   std::size_t column = 0;
@@ -74,6 +80,9 @@ protected:
 
   /// A token of JSON (trailing white space allowed) as the value of `f`.
   put put_token(const field_plan& f, const char* base, std::uint32_t begin, std::uint32_t end, bool may_escape);
+  /// The same for a token without white space around it, escapes and half strings; `text_slack` bytes are readable
+  /// behind it.
+  put put_plain_token(const field_plan& f, const char* begin, const char* end);
   /// A text (CSV cell, attribute) as the value of `f`. `text_slack` bytes are readable behind it.
   put put_text(const field_plan& f, std::string_view text);
   /// `null` when `f` must have a value.
@@ -167,6 +176,27 @@ inline put decode_core::put_token(const field_plan& f, const char* base, std::ui
   case data_type::json: return put_json_token(f, text);
   default: return put::wrong;
   }
+}
+
+inline put decode_core::put_plain_token(const field_plan& f, const char* begin, const char* end) {
+  if (f.quick == quick_way::text && *begin == '"') {
+    if (f.spec.kept)
+      sink_.set_text(f.column, {begin + 1, static_cast<std::size_t>(end - begin - 2)});
+    return put::done;
+  }
+  if (f.quick == quick_way::whole_number) {
+    std::uint64_t digits = 0;
+    std::int64_t value = 0;
+    if (short_digits(begin, static_cast<std::size_t>(end - begin), digits) &&
+        !__builtin_mul_overflow(static_cast<std::int64_t>(digits), f.scale, &value) && value != end_watermark) {
+      if (f.is_time)
+        time_ = value;
+      if (f.spec.kept)
+        sink_.set_int(f.column, value);
+      return put::done;
+    }
+  }
+  return put_token(f, begin, 0, static_cast<std::uint32_t>(end - begin), false);
 }
 
 result<std::unique_ptr<event_decoder>> make_json_decoder(const decode_options& options);

@@ -27,11 +27,13 @@ std::vector<std::string> path_in_event(const field_spec& f, bool structured) {
 }
 
 constexpr std::size_t not_in_event = static_cast<std::size_t>(-1);
+constexpr std::uint32_t no_slot = static_cast<std::uint32_t>(-1);
 
 /// One way to read an event: the walker and each field's place in it.
 struct reading {
   std::vector<std::size_t> path_of_field;
   json_walker walker;
+  std::vector<std::uint32_t> slot_of_field;
 
   static reading make(const std::vector<field_plan>& plan, std::size_t max_depth, bool structured) {
     std::vector<std::vector<std::string>> paths;
@@ -42,7 +44,10 @@ struct reading {
       if (!path.empty())
         paths.push_back(std::move(path));
     }
-    return reading{std::move(path_of_field), json_walker{paths, max_depth}};
+    reading r{std::move(path_of_field), json_walker{paths, max_depth}, {}};
+    for (const std::size_t path : r.path_of_field)
+      r.slot_of_field.push_back(path == not_in_event ? no_slot : r.walker.slot_index(path));
+    return r;
   }
 };
 
@@ -74,6 +79,8 @@ private:
   void row(const event_place& e, const std::uint32_t* token, std::uint32_t limit);
   /// Sets the values of a row; the field that has none, or null when all have one.
   const field_plan* values(bool may_escape, put& why);
+  /// The same for a plain line; false: some field has none.
+  bool plain_values();
   void reject_row(const event_place& e, const field_plan& f, put why, const std::uint32_t* token, std::uint32_t limit);
   void reject_no_object(const event_place& e, const std::uint32_t* token, std::uint32_t limit);
 
@@ -164,10 +171,9 @@ std::size_t json_decoder::plain_lines(const char* base, std::size_t size, std::s
     if (end == 0 || end - begin > options().max_event_bytes)
       break;
     event_place e;
-    put why = put::done;
     if (!begin_event(e, {base + begin, end - begin}, at + begin))
       return end + 1;
-    if (values(false, why) != nullptr) {
+    if (!plain_values()) {
       // What is wrong is said by the general way.
       undo();
       break;
@@ -304,6 +310,24 @@ void json_decoder::row(const event_place& e, const std::uint32_t* token, std::ui
     commit(e);
   else
     reject_row(e, *lacking, why, token, limit);
+}
+
+bool json_decoder::plain_values() {
+  const reading& r = *reading_;
+  const std::uint32_t* slot_index = r.slot_of_field.data();
+  for (const field_plan& f : plan()) {
+    const std::uint32_t index = *slot_index++;
+    put done = put::done;
+    if (index != no_slot) [[likely]] {
+      const json_slot* const slot = r.walker.slot_at(index);
+      done = slot == nullptr ? put_null(f) : put_plain_token(f, base_ + slot->begin, base_ + slot->end);
+    } else {
+      done = f.spec.source == field_source::attribute ? put_attribute(f) : put_envelope(f);
+    }
+    if (done != put::done) [[unlikely]]
+      return false;
+  }
+  return true;
 }
 
 const field_plan* json_decoder::values(bool may_escape, put& why) {

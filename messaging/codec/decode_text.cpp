@@ -78,6 +78,42 @@ std::optional<double> parse_double_slowly(std::string_view text) noexcept {
 
 } // namespace
 
+bool short_digits(const char* p, std::size_t n, std::uint64_t& out) noexcept {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  if (n - 1 >= 16 || (*p == '0' && n > 1))
+    return false;
+  // Zeros in front make it eight digits, or twice eight.
+  constexpr std::uint64_t zeros = 0x3030303030303030U;
+  const auto padded = [](const char* from, std::size_t digits) {
+    std::uint64_t v = 0;
+    std::memcpy(&v, from, sizeof v);
+    return digits == 8 ? v : v << (64 - 8 * digits) | zeros >> (8 * digits);
+  };
+  const auto number = [](std::uint64_t v, bool& ok) {
+    ok = ok &&
+         ((v & 0xF0F0F0F0F0F0F0F0U) | (((v + 0x0606060606060606U) & 0xF0F0F0F0F0F0F0F0U) >> 4)) == 0x3333333333333333U;
+    v = (v & 0x0F0F0F0F0F0F0F0FU) * 2561 >> 8;
+    v = (v & 0x00FF00FF00FF00FFU) * 6553601 >> 16;
+    return (v & 0x0000FFFF0000FFFFU) * 42949672960001U >> 32;
+  };
+  bool ok = true;
+  if (n <= 8) {
+    out = number(padded(p, n), ok);
+    return ok;
+  }
+  std::uint64_t last = 0;
+  std::memcpy(&last, p + n - 8, sizeof last);
+  const std::uint64_t first = number(padded(p, n - 8), ok);
+  out = first * 100'000'000 + number(last, ok);
+  return ok;
+#else
+  (void)p;
+  (void)n;
+  (void)out;
+  return false;
+#endif
+}
+
 std::optional<std::int64_t> parse_int(std::string_view text) noexcept {
   const bool negative = !text.empty() && text[0] == '-';
   std::uint64_t magnitude = 0;

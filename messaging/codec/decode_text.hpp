@@ -13,6 +13,8 @@
 
 namespace millrace::codec {
 
+/// 1 to 16 digits without sign and leading zero, by words; false: anything else. 16 bytes from `p` on are readable.
+bool short_digits(const char* p, std::size_t n, std::uint64_t& out) noexcept;
 /// Integers exactly as JSON writes them without fraction and exponent (`-0` is 0; no leading zeros, no `+`).
 std::optional<std::int64_t> parse_int(std::string_view text) noexcept;
 std::optional<std::uint64_t> parse_uint(std::string_view text) noexcept;
@@ -24,6 +26,8 @@ bool is_json_number(std::string_view text) noexcept;
 /// RFC 3339 with offset (`t` and `z` accepted, 1 to 9 fraction digits), as nanoseconds since the epoch, UTC.
 /// Times outside the range of 64-bit nanoseconds (1677 to 2262) and second 60 are refused.
 std::optional<std::int64_t> parse_rfc3339(std::string_view text) noexcept;
+/// Nanoseconds in one of `unit`, which counts since the epoch.
+std::int64_t unit_nanoseconds(timestamp_unit unit) noexcept;
 /// A decimal number (fraction and exponent allowed) of `unit` as nanoseconds; digits below 1 ns are cut off.
 std::optional<std::int64_t> parse_epoch(std::string_view text, timestamp_unit unit) noexcept;
 /// Text by a strptime-like pattern: %Y (4 digits) %m %d %H %M %S (1 or 2 digits) %f (1 to 9 digits of a

@@ -228,6 +228,10 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text) noexcept {
   return in.ok() && in.done() ? to_ns(c) : std::nullopt;
 }
 
+std::int64_t unit_nanoseconds(timestamp_unit unit) noexcept {
+  return powers[static_cast<std::size_t>(unit_digits(unit))];
+}
+
 std::optional<std::int64_t> parse_epoch(std::string_view text, timestamp_unit unit) noexcept {
   const int shift = unit_digits(unit);
   if (const auto whole = parse_int(text)) {

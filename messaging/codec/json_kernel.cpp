@@ -95,12 +95,10 @@ const std::uint32_t* json_walker::too_deep(std::uint32_t offset) {
   return fail(offset, "nesting is deeper than " + std::to_string(max_depth_) + " levels");
 }
 
-void json_walker::next_generation() noexcept {
-  if (++generation_ == 0) {
-    for (json_slot& s : slots_)
-      s = {};
-    generation_ = 1;
-  }
+void json_walker::restart_generations() noexcept {
+  for (json_slot& s : slots_)
+    s = {};
+  generation_ = 1;
 }
 
 const std::uint32_t* json_walker::object(const std::uint32_t* token, std::uint32_t limit) {

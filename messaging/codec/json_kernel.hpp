@@ -74,13 +74,19 @@ public:
   /// The same for a line of the plainest kind: flat, members in the order of the line before, no white space, no
   /// escapes, ASCII. Needs no index. The offset of its line end, or 0: not of that kind (which says nothing
   /// about it). Of values other than strings only the extent is checked.
-  std::uint32_t plain_line(std::uint32_t begin);
+  std::uint32_t plain_line(std::uint32_t begin) { return (this->*plain_line_)(begin); }
 
   /// Null when the member was absent in the last object (or its parent was absent or null).
   const json_slot* slot(std::size_t path) const noexcept {
     const json_slot& s = slots_[slot_of_[path]];
     return s.generation == generation_ ? &s : nullptr;
   }
+  /// The same by the index of the slot, which paths that are equal share.
+  const json_slot* slot_at(std::uint32_t index) const noexcept {
+    const json_slot& s = slots_[index];
+    return s.generation == generation_ ? &s : nullptr;
+  }
+  std::uint32_t slot_index(std::size_t path) const noexcept { return slot_of_[path]; }
   /// True when [begin, end) (trailing white space allowed) is a string, number, true, false or null.
   bool is_scalar(std::uint32_t begin, std::uint32_t end) const noexcept;
 
@@ -107,6 +113,13 @@ private:
     std::size_t learned = 0;
   };
 
+  template <class Scan>
+  std::uint32_t plain_line_by(std::uint32_t begin);
+  std::uint32_t plain_line_portably(std::uint32_t begin);
+  std::uint32_t plain_line_avx2(std::uint32_t begin);
+  /// The best of the two on this machine.
+  static std::uint32_t (json_walker::*choose_plain_line() noexcept)(std::uint32_t);
+
   bool is_name(const entry& e, std::uint32_t key, std::uint32_t colon) const noexcept;
   std::uint32_t add_entry(node& n, std::string_view key);
   const std::uint32_t* members(std::uint32_t node_index, const std::uint32_t* p, std::size_t depth);
@@ -118,7 +131,11 @@ private:
   std::uint32_t find(node& n, std::uint32_t previous, std::uint32_t key, std::uint32_t colon);
   /// A second object of the same name replaces the first. False: the first was not JSON.
   bool forget(std::uint32_t node_index);
-  void next_generation() noexcept;
+  void next_generation() noexcept {
+    if (++generation_ == 0) [[unlikely]]
+      restart_generations();
+  }
+  void restart_generations() noexcept;
   void blame_parent(std::uint32_t node_index, std::uint32_t begin, std::uint32_t end);
   const std::uint32_t* fail(std::uint32_t offset, std::string_view text);
   const std::uint32_t* too_deep(std::uint32_t offset);
@@ -128,6 +145,7 @@ private:
   std::vector<std::uint32_t> slot_of_;
   std::size_t max_depth_;
   std::uint32_t generation_ = 0;
+  std::uint32_t (json_walker::*plain_line_)(std::uint32_t) = choose_plain_line();
   const char* base_ = nullptr;
   std::size_t escapes_from_ = 0;
   std::uint32_t limit_ = 0;
