@@ -136,6 +136,8 @@ public:
 
   /// Purges one subject strictly below `below` (rule 8.2); never removes the subject's last message.
   virtual result<void> trim(std::string_view log, std::string_view subject, std::uint64_t below) = 0;
+  /// Purges every message below `below`, whatever its subject: for source streams, on which no tail is a fence.
+  virtual result<void> purge(std::string_view log, std::uint64_t below) = 0;
   /// Removes one subject's messages altogether: snapshot chunks that no manifest names.
   virtual result<void> drop(std::string_view log, std::string_view subject) = 0;
 

@@ -93,7 +93,7 @@ struct frame {
   nanoseconds_t high_time = no_watermark;
   /// The writer has read to its source's end and nothing came for `idle_timeout` (rule 4.2).
   bool idle = false;
-  /// Broker time at which the newest covered source message was stored, ns; 0 if unknown. For latency only.
+  /// Broker time at which the oldest source message behind the rows was stored, ns; 0 if unknown. For latency only.
   nanoseconds_t source_stamp = 0;
   /// Fingerprint of the pipeline definition that computed the rows (rule 7.2).
   std::uint64_t definition = 0;

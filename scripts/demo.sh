@@ -64,8 +64,10 @@ resolved=$(curl -fsS "$http/v1/alerts?rule=spike&state=resolved&limit=1") || res
 printf '%s\n' "$resolved"
 
 say "6. The ledger: nothing was lost in silence"
-show "curl $http/metrics | grep -E 'millrace_events_total|ledger_imbalance'"
-curl -fsS "$http/metrics" | grep -E '^millrace_(events_total|ledger_imbalance)' | grep -v ' 0$' | head -n 20
+show "curl -s $http/metrics | awk '/^millrace_events_total/ {split(\$1, l, \"\\\"\"); n[l[10] \" \" l[2]] += \$2} END {for (k in n) if (n[k]) print k, n[k]}' | sort"
+curl -s "$http/metrics" | awk '/^millrace_events_total/ {split($1, l, "\""); n[l[10] " " l[2]] += $2} END {for (k in n) if (n[k]) print k, n[k]}' | sort
+show "curl -s $http/metrics | awk '/^millrace_ledger_imbalance/ {n += \$2} END {print \"imbalance\", n}'"
+curl -s "$http/metrics" | awk '/^millrace_ledger_imbalance/ {n += $2} END {print "imbalance", n}'
 
 say "7. Stopped in order"
 show "kill -INT $dev"

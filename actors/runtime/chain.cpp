@@ -40,7 +40,8 @@ result<void> input_state::accept(const input_frame& in) {
   w.number = f.number;
   w.checksum = in.checksum;
   w.watermark = std::max(w.watermark, f.watermark);
-  w.absent = w.watermark == no_watermark && (f.idle || (w.absent && f.kind == frame_kind::claim));
+  w.absent = w.watermark == no_watermark &&
+             (f.idle || (w.absent && (f.kind == frame_kind::claim || f.kind == frame_kind::release)));
   high_time_ = std::max(high_time_, f.high_time);
   if (last_stamp_ == 0)
     log_time_ = in.stamp;

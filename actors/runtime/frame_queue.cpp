@@ -114,7 +114,8 @@ std::optional<frame> frame_queue::next(std::size_t max_bytes) {
     auto& x = items_.front();
     if (!rows.sections.empty() && bytes + x.bytes > max_bytes)
       break;
-    done_stamp_ = x.source_stamp;
+    if (rows.sections.empty() || done_stamp_ == 0)
+      done_stamp_ = x.source_stamp;
     if (x.bytes > max_bytes) {
       cut_rows(x, rows, max_bytes);
       if (!x.sections.empty())

@@ -48,6 +48,8 @@ struct source_run {
   bool lines = false;
   /// Place to resume at once this run is covered.
   std::uint64_t next_place = 0;
+  /// Messages of the source beyond these, as last seen.
+  std::uint64_t behind = 0;
   /// The source was read to its end by this run.
   bool at_end = false;
   /// Nothing can come any more (a file without `follow`, an end mark).

@@ -58,6 +58,9 @@ private:
 };
 
 void partition_state::fail(error e) {
+  // A frame that was refused is an event that cannot be read: counted like one.
+  if (e.code == ec::corrupt && spec.meters.stage)
+    spec.meters.stage->add_rejected("malformed");
   env.board->set(spec.unit, unit_state::waiting, e.message);
   self->send(parent, spec.index, make_local(std::move(e)));
   self->quit(caf::exit_reason::user_shutdown);

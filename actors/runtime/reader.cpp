@@ -124,7 +124,10 @@ reader_actor::behavior_type source_reader_behavior(reader_actor::stateful_pointe
         if (final_error(got.error().code)) {
           self->send(owner, make_local(std::move(got).error()));
         } else {
-          log::debug("source not readable now", {{"why", to_string(got.error())}});
+          if (const auto now = env.clock.steady(); now >= st.ask_again) {
+            st.ask_again = now + std::int64_t{10} * 1'000'000'000;
+            log::warn("source not readable now, trying again", {{"why", to_string(got.error())}});
+          }
           again(self, env, false);
         }
         return;

@@ -36,8 +36,9 @@ public:
 std::unique_ptr<source> make_log_source(std::shared_ptr<bus> b, std::function<result<std::string>(bus&)> resolve,
                                         std::string filter, std::uint64_t after);
 /// Reads whole lines of a file from byte offset `after`.
+/// @param csv Lines are CSV records.
 /// @param follow Wait for more at the end instead of ending.
-std::unique_ptr<source> make_file_source(std::string path, bool follow, std::uint64_t after,
+std::unique_ptr<source> make_file_source(std::string path, bool csv, bool follow, std::uint64_t after,
                                          std::function<std::int64_t()> wall);
 
 /// Spawns a READER of source messages.

@@ -25,6 +25,12 @@ void shard_core::resume(const std::vector<checkpoint>& lanes, const reject_mark&
   place_ = lowest->covered.sequence;
   shard_->resume(lowest->watermark, lowest->high_time, lowest->counters);
   rejected_ = rejected;
+  if (!ended())
+    return;
+  // A crash between the subjects' last frames: those that were not told of the end are told now.
+  for (std::size_t i = 0; i < lanes.size(); ++i)
+    if (lanes[i].watermark != end_watermark)
+      lanes_[i].push(now(), 0, {}, true);
 }
 
 checkpoint shard_core::now() const {
@@ -40,7 +46,9 @@ bool shard_core::suppressed(std::size_t lane, std::int64_t position) const {
 result<void> shard_core::take(source_run& run) {
   std::int64_t stamp = 0;
   for (auto& m : run.messages) {
-    stamp = m.stamp;
+    // The oldest event of a chunk is the one whose latency counts.
+    if (stamp == 0)
+      stamp = m.stamp;
     if (m.header(end_header) == "true") {
       // What came before the mark is judged by the time before it.
       place_ = m.sequence - 1;

@@ -10,6 +10,8 @@ namespace millrace::runtime {
 namespace {
 
 constexpr double ns_per_second = 1e9;
+/// An answer of the source is taken for fresh for so long beyond a few fetches.
+constexpr std::int64_t fresh_ns = 1'000'000'000;
 
 struct shard_state {
   static inline const char* name = "millrace.shard";
@@ -30,8 +32,11 @@ struct shard_state {
   bool readable = false;
   std::size_t withheld = 0;
   std::int64_t last_event = 0;
+  /// When the source last answered: silence of a source that cannot be read means nothing.
+  std::int64_t answered = 0;
   std::int64_t newest_stamp = 0;
   std::int64_t lag = 0;
+  std::uint64_t behind = 0;
   std::uint64_t trimmed = 0;
 
   void fail(error e);
@@ -76,12 +81,15 @@ void shard_state::start(opened& o) {
   self->link_to(reader);
   for (std::size_t i = 0; i < env.tune.credits; ++i)
     self->send(reader, fetch_atom_v);
+  pump();
 }
 
 void shard_state::take(source_run& run) {
   if (draining)
     return; // not taken, so not owed: the next owner reads it
   at_end = run.at_end;
+  answered = env.clock.steady();
+  behind = run.behind;
   if (!std::exchange(readable, true))
     env.board->set(spec.unit, unit_state::running); // the source has answered: whoever publishes now is heard
   if (!run.messages.empty()) {
@@ -92,10 +100,12 @@ void shard_state::take(source_run& run) {
   const bool ended = run.ended;
   if (auto r = core->take(run); !r)
     return fail(std::move(r).error());
-  if (core->pending_bytes() > env.tune.pending_bytes)
+  if (core->pending_bytes() > env.tune.pending_bytes) {
     ++withheld;
-  else if (!ended)
+    at_end = false; // more may have come by the time it is read again
+  } else if (!ended) {
     self->send(reader, fetch_atom_v);
+  }
   pump();
 }
 
@@ -107,8 +117,10 @@ void shard_state::send(write_job job) {
 
 /// Rule 4.2: read to the end, silent for `idle_timeout`, everything said so far acknowledged.
 void shard_state::consider_idle() {
-  const auto silent = env.clock.steady() - last_event;
-  if (at_end && !writing && !core->has_output() && silent >= spec.idle_timeout)
+  const auto now = env.clock.steady();
+  const auto silent = now - last_event;
+  const bool heard = now - answered < std::chrono::nanoseconds{4 * env.tune.fetch_wait}.count() + fresh_ns;
+  if (at_end && heard && !writing && !core->has_output() && silent >= spec.idle_timeout)
     core->idle(silent);
 }
 
@@ -189,7 +201,7 @@ void shard_state::report() {
     return;
   const auto& s = core->state();
   m->set_ledger(totals(s.counters()));
-  m->set_lag(0, at_end ? 0.0 : static_cast<double>(lag) / ns_per_second);
+  m->set_lag(static_cast<double>(behind), at_end ? 0.0 : static_cast<double>(lag) / ns_per_second);
   if (s.watermark() != no_watermark) {
     const auto w = s.watermark() == end_watermark ? s.high_time() : s.watermark();
     m->set_watermark(static_cast<double>(w) / ns_per_second, static_cast<double>(env.clock.wall() - w) / ns_per_second);

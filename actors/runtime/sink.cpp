@@ -105,7 +105,7 @@ void sink_state::take(input_run& run) {
       counters.absorbed += s.batch.rows;
       if (s.batch.rows > 0 && f.content.source_stamp > 0)
         stamps.push_back(f.content.source_stamp);
-      sections.push_back(std::move(s));
+      sections.push_back(s); // the dictionaries are shared, and the frame is still needed for its metrics
     }
   }
   behind = run.behind;
@@ -116,8 +116,12 @@ void sink_state::take(input_run& run) {
       const auto now = env.clock.wall();
       for (auto t : stamps)
         m->observe_end_to_end_seconds(static_cast<double>(now - t) / ns_per_second);
-      m->observe_stage_seconds(static_cast<double>(lag) / ns_per_second);
-      m->observe_frame(static_cast<double>(sections.size()), 0);
+      for (const auto& f : run.frames) {
+        if (f.content.sections.empty())
+          continue;
+        m->observe_stage_seconds(static_cast<double>(now - f.stamp) / ns_per_second);
+        m->observe_frame(static_cast<double>(f.content.rows()), static_cast<double>(f.bytes));
+      }
     }
   }
   self->send(reader, fetch_atom_v);
@@ -126,7 +130,7 @@ void sink_state::take(input_run& run) {
 void sink_state::pulse() {
   self->delayed_send(self, env.tune.pulse, pulse_atom_v);
   if (!running)
-    return;
+    return claim();
   // Ticks alone move the position at most once a pulse.
   std::vector<section> none;
   if (input.sequence() > durable)
@@ -158,7 +162,7 @@ partition_actor::behavior_type sink_behavior(partition_actor::stateful_pointer<s
   st.trim = std::make_unique<trimmer>(st.env.bus, st.spec.trim);
   st.env.board->set(st.spec.unit, unit_state::starting);
   self->delayed_send(self, std::chrono::milliseconds{0}, pulse_atom_v);
-  st.claim();
+  // Claimed by the first pulse: an actor that quits while its behaviour is being made would not end.
   return {
     [](local<opened>&) {},
     [self](local<input_run>& run) { self->state.take(*run); },

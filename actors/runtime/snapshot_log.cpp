@@ -79,7 +79,22 @@ result<std::optional<std::string>> snapshot_log::newest() {
     if (auto p = read_manifest(m->previous)) // gone is fine: only needed to forget its chunks
       kept_.push_back(std::move(*p));
   kept_.push_back(std::move(*m));
+  drop_orphans();
   return std::optional{std::move(state)};
+}
+
+/// Chunks that no kept manifest names: of a snapshot that was interrupted, or not yet forgotten when its owner ended.
+void snapshot_log::drop_orphans() {
+  auto chunks = bus_.tails(owner_.log, prefix_ + ".snap.>");
+  if (!chunks)
+    return; // they cost room, nothing else
+  for (const auto& c : *chunks) {
+    const bool named = std::any_of(kept_.begin(), kept_.end(), [&](const manifest& m) {
+      return std::find(m.subjects.begin(), m.subjects.end(), c.subject) != m.subjects.end();
+    });
+    if (!named)
+      (void)bus_.drop(owner_.log, c.subject);
+  }
 }
 
 result<void> snapshot_log::write(std::string_view state, std::uint64_t position, const append_policy& policy) {

@@ -44,6 +44,7 @@ private:
     std::vector<std::uint64_t> checksums;
   };
   result<manifest> read_manifest(std::uint64_t sequence);
+  void drop_orphans();
 
   bus& bus_;
   std::string prefix_;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/runtime/reader.hpp"
 
+#include "messaging/codec/csv.hpp"
+
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -21,7 +24,8 @@ public:
       auto log = resolve_(*bus_);
       if (!log)
         return std::move(log).error();
-      auto r = bus_->read(*log, place_ + 1, filter_);
+      log_ = *log;
+      auto r = bus_->read(log_, place_ + 1, filter_);
       if (!r)
         return std::move(r).error();
       reader_ = std::move(*r);
@@ -37,10 +41,25 @@ public:
       place_ = run.messages.back().sequence;
     run.next_place = place_;
     run.at_end = reader_->at_end();
+    run.behind = behind(run.at_end);
     return run;
   }
 
 private:
+  /// Asks the broker once in a while only: the answer costs a round trip.
+  std::uint64_t behind(bool at_end) {
+    if (at_end)
+      return behind_ = 0;
+    if (runs_++ % runs_per_question == 0)
+      if (auto i = bus_->info(log_))
+        behind_ = i->last_sequence - std::min(i->last_sequence, place_);
+    return behind_;
+  }
+
+  static constexpr unsigned runs_per_question = 32;
+  std::string log_;
+  std::uint64_t behind_ = 0;
+  unsigned runs_ = 0;
   std::shared_ptr<bus> bus_;
   std::function<result<std::string>(bus&)> resolve_;
   std::string filter_;
@@ -52,8 +71,8 @@ private:
 /// followed.
 class file_source final : public source {
 public:
-  file_source(std::string path, bool follow, std::uint64_t after, std::function<std::int64_t()> wall)
-    : path_{std::move(path)}, follow_{follow}, offset_{after}, wall_{std::move(wall)} {}
+  file_source(std::string path, bool csv, bool follow, std::uint64_t after, std::function<std::int64_t()> wall)
+    : path_{std::move(path)}, csv_{csv}, follow_{follow}, offset_{after}, wall_{std::move(wall)} {}
 
   result<source_run> next(std::size_t, std::size_t max_bytes, std::chrono::milliseconds wait) override {
     if (!in_.is_open()) {
@@ -62,13 +81,19 @@ public:
         return error{ec::unavailable, "cannot open " + path_ + ": " + std::strerror(errno), ""};
     }
     in_.clear();
+    in_.seekg(0, std::ios::end);
+    if (const auto size = in_.tellg(); size >= 0 && static_cast<std::uint64_t>(size) < offset_)
+      return error{ec::gap,
+                   path_ + " has " + std::to_string(size) + " bytes, fewer than the " + std::to_string(offset_) +
+                     " that were read",
+                   "the file was replaced or cut; restore it, or start the pipeline under a new name"};
     in_.seekg(static_cast<std::streamoff>(offset_));
     std::string text(std::max(max_bytes, carry_), '\0');
     in_.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(in_.gcount()));
     const bool at_end = in_.eof();
-    if (const auto cut = text.rfind('\n'); cut != std::string::npos && !(at_end && !follow_)) {
-      text.resize(cut + 1);
+    if (const auto cut = whole(text); cut != 0 && !(at_end && !follow_)) {
+      text.resize(cut);
     } else if (!at_end) {
       carry_ = text.size() * 2; // a line longer than the run: read more of it
       return source_run{};
@@ -95,7 +120,16 @@ public:
   }
 
 private:
+  /// Bytes of the whole events at the front of `text`: a quoted CSV field may hold line ends.
+  std::size_t whole(const std::string& text) const {
+    if (csv_)
+      return codec::whole_csv_records(text);
+    const auto last = text.rfind('\n');
+    return last == std::string::npos ? 0 : last + 1;
+  }
+
   std::string path_;
+  bool csv_;
   bool follow_;
   std::uint64_t offset_;
   std::function<std::int64_t()> wall_;
@@ -110,9 +144,9 @@ std::unique_ptr<source> make_log_source(std::shared_ptr<bus> b, std::function<re
   return std::make_unique<log_source>(std::move(b), std::move(resolve), std::move(filter), after);
 }
 
-std::unique_ptr<source> make_file_source(std::string path, bool follow, std::uint64_t after,
+std::unique_ptr<source> make_file_source(std::string path, bool csv, bool follow, std::uint64_t after,
                                          std::function<std::int64_t()> wall) {
-  return std::make_unique<file_source>(std::move(path), follow, after, std::move(wall));
+  return std::make_unique<file_source>(std::move(path), csv, follow, after, std::move(wall));
 }
 
 } // namespace millrace::runtime

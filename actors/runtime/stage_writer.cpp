@@ -20,26 +20,14 @@ header_list reject_headers(const partition_names& names, const marked_reject& r,
           {"Millrace-Epoch", std::to_string(epoch)}};
 }
 
+/// Longer bodies are truncated: with base64 and envelope a message stays below the broker's 1 MiB.
+constexpr std::size_t max_reject_body = 512 * 1024;
+
 void append_member(std::string& out, std::string_view name, std::string_view value) {
   out += ",\"";
   out += name;
   out += "\":";
   codec::append_string(out, value);
-}
-
-/// A log is never made smaller than this, however little room the broker has.
-constexpr std::uint64_t min_log_bytes = 16ULL * 1024 * 1024;
-
-/// The broker reserves a log's bound: where there is not enough room the log gets a smaller one.
-result<void> ensure_log(bus& b, log_spec spec) {
-  for (;;) {
-    auto r = b.ensure_log(spec);
-    if (r)
-      return {};
-    if (r.error().code != ec::full || spec.max_bytes / 2 < min_log_bytes)
-      return std::move(r).error();
-    spec.max_bytes /= 2;
-  }
 }
 
 } // namespace
@@ -57,6 +45,8 @@ reject_mark parse_reject_mark(std::string_view text) {
 }
 
 std::string reject_body(const partition_names& names, const marked_reject& r) {
+  const bool cut = r.event.body.size() > max_reject_body;
+  const auto body = std::string_view{r.event.body}.substr(0, max_reject_body);
   const auto place = names.stage + "/" + std::to_string(names.partition);
   std::string out = "{\"specversion\":\"1.0\"";
   append_member(out, "id", names.pipeline + "/" + place + "/" + to_string(r.mark));
@@ -66,15 +56,18 @@ std::string reject_body(const partition_names& names, const marked_reject& r) {
   append_member(out, "stage", r.event.stage);
   append_member(out, "reason", r.event.reason);
   append_member(out, "origin", r.event.origin);
-  append_member(out, "detail", r.event.detail);
-  if (r.event.is_json) {
+  append_member(out, "detail",
+                cut ? r.event.detail + "; only the first " + std::to_string(max_reject_body) + " of " +
+                        std::to_string(r.event.body.size()) + " bytes are kept"
+                    : r.event.detail);
+  if (r.event.is_json && !cut) {
     append_member(out, "datacontenttype", "application/json");
     out += ",\"data\":";
-    out += r.event.body;
+    out += body;
   } else {
     append_member(out, "datacontenttype", "application/octet-stream");
     out += ",\"data_base64\":";
-    codec::append_base64(out, r.event.body);
+    codec::append_base64(out, body);
   }
   out += '}';
   return out;
@@ -92,7 +85,7 @@ stage_writer::stage_writer(std::shared_ptr<bus> b, partition_names names, append
 
 result<opened> stage_writer::open() {
   for (const auto& spec : names_.logs)
-    if (auto r = ensure_log(*bus_, spec); !r)
+    if (auto r = ensure_fitting_log(*bus_, spec); !r)
       return r.error();
   std::vector<lane*> lanes;
   if (state_)
@@ -182,9 +175,13 @@ result<written> stage_writer::execute(write_job& job) {
   if (publish_) {
     for (const auto& f : job.frames) {
       // Before the frame: a crash in between publishes again, never not at all.
-      auto r = publish(f.content);
-      if (!r && policy_.on_wait)
-        policy_.on_wait(r.error(), names_.outputs[f.lane]);
+      for (auto r = publish(f.content); !r; r = publish(f.content)) {
+        if (policy_.stop && policy_.stop->load())
+          return r.error();
+        if (policy_.on_wait)
+          policy_.on_wait(r.error(), names_.outputs[f.lane]);
+        policy_.sleep(policy_.retry_cap);
+      }
     }
   }
   if (!job.frames.empty())

@@ -15,7 +15,12 @@ constexpr std::chrono::milliseconds backoff_cap{10000};
 constexpr std::chrono::milliseconds fenced_backoff{3000};
 
 /// Restarting reads the same bytes again: a person must look.
-bool halts(ec code) { return code == ec::gap || code == ec::corrupt || code == ec::config || code == ec::invalid; }
+bool halts(ec code) {
+  return code == ec::gap || code == ec::corrupt || code == ec::config || code == ec::invalid || code == ec::too_large;
+}
+
+/// A unit that ran for so long starts again without delay.
+constexpr std::int64_t healthy_ns = std::int64_t{60} * 1'000'000'000;
 
 struct supervisor_state {
   static inline const char* name = "millrace.supervisor";
@@ -24,6 +29,7 @@ struct supervisor_state {
     unit_spec spec;
     partition_actor running;
     unsigned failures = 0;
+    std::int64_t started = 0;
     bool done = false;
   };
 
@@ -36,6 +42,7 @@ struct supervisor_state {
   void start(std::uint64_t i) {
     if (draining)
       return;
+    units[i].started = env.clock.steady();
     units[i].running = units[i].spec.start(self->home_system(), env, self, i);
     self->monitor(units[i].running);
   }
@@ -56,6 +63,8 @@ void supervisor_state::failed(std::uint64_t i, const error& e) {
     log::error("partition halted: a person must look", {{"unit", u.spec.name}, {"why", to_string(e)}});
     return;
   }
+  if (env.clock.steady() - u.started > healthy_ns)
+    u.failures = 0;
   const auto delay = e.code == ec::fenced ? fenced_backoff + std::chrono::milliseconds{(i * 337) % 2000}
                                           : std::min(first_backoff * (1 << std::min(u.failures, 8U)), backoff_cap);
   ++u.failures;
@@ -88,7 +97,7 @@ supervisor_actor::behavior_type supervisor_behavior(supervisor_actor::stateful_p
   st.self = self;
   st.env = std::move(env);
   for (auto& u : units)
-    st.units.push_back({std::move(u), partition_actor{}, 0, false});
+    st.units.push_back({std::move(u), partition_actor{}, 0, 0, false});
   for (std::uint64_t i = 0; i < st.units.size(); ++i)
     self->send(self, again_atom_v, i);
   self->set_down_handler([self](const caf::down_msg& x) { self->state.down(x); });

@@ -63,7 +63,10 @@ void trimmer::advance(std::uint64_t position, std::int64_t now) {
   const auto below = smallest();
   if (below > trimmed_) {
     trimmed_ = below;
-    trim_log(*bus_, spec_.log, below);
+    if (spec_.source)
+      (void)bus_->purge(spec_.log, below);
+    else
+      trim_log(*bus_, spec_.log, below);
   }
 }
 

@@ -23,6 +23,8 @@ struct trim_spec {
   /// This reader, and all that must have passed a message before it may go.
   std::string reader;
   std::vector<std::string> readers;
+  /// A source stream: purged by sequence alone, for no tail of it is a checkpoint.
+  bool source = false;
   /// Messages stay readable for this long, ns.
   std::int64_t replay = 0;
 };

@@ -121,6 +121,11 @@ void log_store::purge_below(const std::string& subject, std::uint64_t below) {
     erase(entry->second.front());
 }
 
+void log_store::purge_all_below(std::uint64_t below) {
+  while (!messages_.empty() && messages_.begin()->first < below)
+    erase(messages_.begin()->first);
+}
+
 void log_store::drop(const std::string& subject) {
   const auto entry = subjects_.find(subject);
   if (entry == subjects_.end())

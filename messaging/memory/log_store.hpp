@@ -35,6 +35,7 @@ public:
   const message* find_from(std::uint64_t from, std::string_view filter) const;
 
   void purge_below(const std::string& subject, std::uint64_t below);
+  void purge_all_below(std::uint64_t below);
   void drop(const std::string& subject);
   void expire(std::int64_t now);
   void truncate(std::uint64_t last);

@@ -243,6 +243,13 @@ public:
     });
   }
 
+  result<void> purge(std::string_view log, std::uint64_t below) override {
+    return with_log(log, [&](log_store& l) -> result<void> {
+      l.purge_all_below(below);
+      return {};
+    });
+  }
+
   result<void> drop(std::string_view log, std::string_view subject) override {
     return with_log(log, [&](log_store& l) -> result<void> {
       l.drop(std::string{subject});

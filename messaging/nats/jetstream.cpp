@@ -256,7 +256,9 @@ result<void> jetstream::purge(std::string_view log, std::string_view subject,
                               std::optional<std::uint64_t> below) const {
   if (auto ok = check_token("log name", log); !ok)
     return ok;
-  json body{{"filter", subject}};
+  auto body = json::object();
+  if (!subject.empty())
+    body["filter"] = subject;
   if (below)
     body["seq"] = *below;
   auto answer = request("STREAM.PURGE." + std::string{log}, body, "purge " + std::string{subject});

@@ -71,6 +71,7 @@ public:
   result<std::optional<message>> last(std::string_view log, std::string_view subject) const;
   result<message> at(std::string_view log, std::uint64_t sequence) const;
   /// Removes messages of `subject`, all or strictly below `below`.
+  /// An empty subject means all of them.
   result<void> purge(std::string_view log, std::string_view subject, std::optional<std::uint64_t> below) const;
 
 private:

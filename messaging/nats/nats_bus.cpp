@@ -109,6 +109,10 @@ public:
     return js_.purge(log, subject, bound);
   }
 
+  result<void> purge(std::string_view log, std::uint64_t below) override {
+    return below <= 1 ? result<void>{} : js_.purge(log, {}, below);
+  }
+
   result<void> drop(std::string_view log, std::string_view subject) override {
     if (auto ok = check_subject(subject); !ok)
       return ok;

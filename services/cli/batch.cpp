@@ -42,7 +42,7 @@ private:
   void progress(bool last);
   void summary(double seconds);
   nanoseconds_t watermark() const;
-  nanoseconds_t high_time() const;
+  void close(batch_input& in);
 
   const batch_options& options_;
   pipeline::definition_ptr definition_;
@@ -53,6 +53,7 @@ private:
   std::unique_ptr<processor> windows_;
   std::unique_ptr<processor> event_alerts_;
   std::unique_ptr<processor> window_alerts_;
+  nanoseconds_t high_time_ = no_watermark;
   output enriched_;
   output windowed_;
   output alerted_;
@@ -127,13 +128,6 @@ nanoseconds_t batch_run::watermark() const {
   return low;
 }
 
-nanoseconds_t batch_run::high_time() const {
-  auto high = no_watermark;
-  for (const auto& in : inputs_)
-    high = std::max(high, in->shard().high_time());
-  return high;
-}
-
 void batch_run::emit(const output& o) {
   for (const auto& r : o.rejected) {
     ++reasons_[r.stage + " " + r.reason];
@@ -172,7 +166,9 @@ void batch_run::process(const event_batch& rows, nanoseconds_t after) {
   input in;
   in.batch = &rows;
   in.watermark = after;
-  in.high_time = high_time();
+  for (auto t : rows.time)
+    high_time_ = std::max(high_time_, t);
+  in.high_time = high_time_;
   printer_.begin(rows.watermark, after);
   for (auto& x : inputs_)
     for (auto& r : x->take_rejected()) {
@@ -260,7 +256,16 @@ result<void> batch_run::step(std::size_t shard) {
   }
   if (auto r = in.fill(); !r)
     return r;
+  close(in);
   return store(false);
+}
+
+/// The end of an input is a step of its own, whether it was found with the last event or after it.
+void batch_run::close(batch_input& in) {
+  if (!in.done())
+    return;
+  in.close();
+  process(event_batch::make(definition_->events), watermark());
 }
 
 void batch_run::progress(bool last) {
@@ -292,6 +297,8 @@ int batch_run::run() {
   for (auto& in : inputs_)
     if (auto r = in->fill(); !r)
       return fail(r.error());
+  for (auto& in : inputs_)
+    close(*in);
   for (;;) {
     std::size_t lowest = inputs_.size();
     for (std::size_t i = 0; i < inputs_.size(); ++i)
@@ -303,8 +310,6 @@ int batch_run::run() {
       return fail(r.error());
     progress(false);
   }
-  const auto none = event_batch::make(definition_->events);
-  process(none, end_watermark);
   printer_.finish();
   if (auto r = store(true); !r)
     return fail(r.error());

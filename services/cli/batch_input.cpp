@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/cli/batch_input.hpp"
 
+#include "messaging/codec/csv.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -40,7 +42,7 @@ result<std::unique_ptr<batch_input>> batch_input::open(std::string path, ingest:
 nanoseconds_t batch_input::watermark() const noexcept {
   if (next_ < rows_.rows)
     return rows_.watermark[next_];
-  return ended_ ? end_watermark : shard_->watermark();
+  return closed_ ? end_watermark : shard_->watermark();
 }
 
 result<void> batch_input::read_more() {
@@ -70,16 +72,7 @@ std::size_t batch_input::cut() const {
     return 0;
   if (format_ != codec::event_format::csv)
     return last + 1;
-  // A quoted field may hold line ends: a record ends where the quotes are even.
-  std::size_t end = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i <= last; ++i) {
-    if (buffer_[i] == '"')
-      quoted = !quoted;
-    else if (buffer_[i] == '\n' && !quoted)
-      end = i + 1;
-  }
-  return end;
+  return codec::whole_csv_records(buffer_);
 }
 
 result<void> batch_input::read_header() {

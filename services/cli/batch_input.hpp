@@ -21,7 +21,9 @@ public:
   /// Decodes the next chunk if all rows are used; after it, `done()` says whether anything is left.
   result<void> fill();
   bool done() const noexcept { return ended_ && next_ >= rows_.rows; }
-  /// Watermark before the next event; `end_watermark` when there is none.
+  /// After `done()`: the input holds nothing any more.
+  void close() noexcept { closed_ = true; }
+  /// Watermark before the next event; `end_watermark` once closed.
   nanoseconds_t watermark() const noexcept;
   /// Rows not used yet: [next, rows().rows).
   const event_batch& rows() const noexcept { return rows_; }
@@ -57,6 +59,7 @@ private:
   std::uint64_t place_ = 0;
   bool at_eof_ = false;
   bool ended_ = false;
+  bool closed_ = false;
   bool header_read_ = false;
   event_batch rows_;
   std::size_t next_ = 0;

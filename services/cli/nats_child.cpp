@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -91,13 +92,17 @@ result<std::unique_ptr<nats_child>> nats_child::start(const std::string& data, u
   std::filesystem::create_directories(folder, failed);
   if (failed)
     return error{ec::io, "cannot create " + folder.string() + ": " + failed.message(), ""};
+  std::unique_ptr<nats_child> child{new nats_child};
+  child->lock_ = ::open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (child->lock_ < 0 || ::flock(child->lock_, LOCK_EX | LOCK_NB) != 0)
+    return error{ec::io, "another `millrace dev` uses " + std::filesystem::absolute(data).string(),
+                 "stop it, or give another --data"};
   const auto chosen = probe(port);
   if (chosen == 0)
     return error{ec::io, "port " + std::to_string(port) + " on 127.0.0.1 is taken",
                  "give --nats-port 0 for a free one"};
   const auto config = folder / "nats.conf";
   write_config(config, folder, chosen);
-  std::unique_ptr<nats_child> child{new nats_child};
   child->log_ = (folder / "nats.log").string();
   child->url_ = "nats://127.0.0.1:" + std::to_string(chosen);
   const auto parent = ::getpid();
@@ -130,7 +135,11 @@ result<std::unique_ptr<nats_child>> nats_child::start(const std::string& data, u
   return error{ec::io, "nats-server does not answer on port " + std::to_string(chosen), "see " + child->log_};
 }
 
-nats_child::~nats_child() { stop(); }
+nats_child::~nats_child() {
+  stop();
+  if (lock_ >= 0)
+    ::close(lock_);
+}
 
 std::string nats_child::gone() {
   if (pid_ < 0)

@@ -29,6 +29,8 @@ private:
   pid_t pid_ = -1;
   std::string url_;
   std::string log_;
+  /// Locked while the folder is ours.
+  int lock_ = -1;
 };
 
 } // namespace millrace::cli

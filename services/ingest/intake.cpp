@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/ingest/intake.hpp"
 
+#include "actors/runtime/append.hpp"
 #include "messaging/codec/decoder.hpp"
 
 #include <atomic>
@@ -14,10 +15,13 @@ constexpr std::size_t max_message = 900 * 1000;
 constexpr std::chrono::milliseconds deadline{5000};
 constexpr unsigned retry_after_seconds = 1;
 
-/// Whole lines of at most `max_message` bytes; empty when a line alone is longer.
+/// NDJSON cut at line ends into messages of at most `max_message` bytes. Empty when it cannot be cut: a line that is
+/// longer, or a body that is not one object to a line.
 std::vector<std::string_view> split_lines(std::string_view body) {
   std::vector<std::string_view> out;
   while (!body.empty()) {
+    if (const auto first = body.find_first_not_of(" \t\r\n"); first == std::string_view::npos || body[first] != '{')
+      return {};
     if (body.size() <= max_message) {
       out.push_back(body);
       break;
@@ -53,18 +57,22 @@ std::string intake_subject(const std::string& pipeline, std::uint32_t n) {
   return "millrace." + pipeline + ".source." + std::to_string(n);
 }
 
-void add_intake(http::server& server, const std::string& path, std::shared_ptr<bus> b, log_spec stream) {
+void add_intake(http::server& server, const std::string& path, std::shared_ptr<bus> b, log_spec stream, bool csv) {
   auto made = std::make_shared<std::atomic<bool>>(false);
-  server.post(path, [b = std::move(b), stream = std::move(stream), made](const http::request& r) {
+  server.post(path, [b = std::move(b), stream = std::move(stream), csv, made](const http::request& r) {
     if (r.body.find_first_not_of(" \t\r\n") == std::string::npos)
       return http::error_response(400, "empty", "the body holds no event; send one JSON object, an array or NDJSON");
-    const auto parts = split_lines(r.body);
+    // A CSV message has its header, a binary CloudEvent its attributes: neither can be cut.
+    const bool whole = r.body.size() <= max_message;
+    const auto parts = whole                          ? std::vector<std::string_view>{r.body}
+                       : csv || !r.attributes.empty() ? std::vector<std::string_view>{}
+                                                      : split_lines(r.body);
     if (parts.empty())
       return http::error_response(413, "too_large",
                                   "an event or array of more than " + std::to_string(max_message) +
                                     " bytes; send smaller ones, or NDJSON with one event to a line");
     if (!made->load()) {
-      if (auto done = b->ensure_log(stream); !done)
+      if (auto done = runtime::ensure_fitting_log(*b, stream); !done)
         return http::error_response(done.error());
       made->store(true);
     }

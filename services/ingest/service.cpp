@@ -29,17 +29,16 @@ std::function<result<std::string>(bus&)> resolver(const pipeline::nats_source& s
       return s.stream;
     }
     auto covering = b.log_of(s.subject);
+    if (covering && covering->starts_with("MILLRACE_") && *covering != own.name)
+      return error{ec::config,
+                   "subject '" + s.subject + "' is stored by " + *covering +
+                     ", a stream of another source or pipeline, " + "which is trimmed without regard to this one",
+                   "create a stream of your own for the subject and name it with `stream:`"};
     if (covering || covering.error().code != ec::not_found)
       return covering;
-    auto spec = own;
-    for (;;) {
-      auto made = b.ensure_log(spec);
-      if (made)
-        return spec.name;
-      if (made.error().code != ec::full || spec.max_bytes < (32ULL << 20))
-        return std::move(made).error();
-      spec.max_bytes /= 2;
-    }
+    if (auto made = runtime::ensure_fitting_log(b, own); !made)
+      return made.error();
+    return own.name;
   };
 }
 
@@ -58,9 +57,9 @@ void set_source(const process::context& c, const pipeline::source& s, std::uint3
     out.file = s.file.path;
     if (d.decode.format == codec::event_format::csv)
       out.csv_header = first_line(s.file.path);
-    out.open = [path = s.file.path, follow = s.file.follow, wall = c.env.clock.wall,
-                header = out.csv_header.size()](std::uint64_t after) {
-      return runtime::make_file_source(path, follow, std::max<std::uint64_t>(after, header), wall);
+    out.open = [path = s.file.path, csv = d.decode.format == codec::event_format::csv, follow = s.file.follow,
+                wall = c.env.clock.wall, header = out.csv_header.size()](std::uint64_t after) {
+      return runtime::make_file_source(path, csv, follow, std::max<std::uint64_t>(after, header), wall);
     };
     return;
   }
@@ -73,7 +72,7 @@ void set_source(const process::context& c, const pipeline::source& s, std::uint3
   };
   if (from.stream.empty()) {
     // Only a stream of our own making may be trimmed; one of the user's has another name.
-    out.trim = {d.name, own.name, "ingest", {"ingest"}, d.replay};
+    out.trim = {d.name, own.name, "ingest", {"ingest"}, true, d.replay};
   }
 }
 
@@ -106,14 +105,14 @@ runtime::unit_spec shard_unit(const process::context& c, std::uint32_t index) {
   s.meters = {&c.metrics->stage(d.name, "ingest", "ingest", std::to_string(index)),
               &c.metrics->service(d.name, "ingest")};
   auto* service = s.meters.service;
-  return {s.unit,
-          [s](caf::actor_system& sys, const runtime::environment& env, runtime::supervisor_actor parent,
-              std::uint64_t i) {
-            auto spec = s;
-            spec.index = i;
-            return runtime::spawn_shard(sys, env, std::move(parent), std::move(spec));
-          },
-          service};
+  return {
+    s.unit,
+    [s](caf::actor_system& sys, const runtime::environment& env, runtime::supervisor_actor parent, std::uint64_t i) {
+      auto spec = s;
+      spec.index = i;
+      return runtime::spawn_shard(sys, env, std::move(parent), std::move(spec));
+    },
+    service};
 }
 
 } // namespace
@@ -130,7 +129,8 @@ process::service ingest_service() {
     const auto& d = *c.definition;
     for (std::uint32_t i = 0; i < d.sources.size(); ++i)
       if (d.sources[i].what == pipeline::source::kind::http)
-        add_intake(server, d.sources[i].http.path, c.env.bus, source_log(c, i, intake_subject(d.name, i)));
+        add_intake(server, d.sources[i].http.path, c.env.bus, source_log(c, i, intake_subject(d.name, i)),
+                   d.decode.format == codec::event_format::csv);
     return {};
   };
   return s;

@@ -40,7 +40,8 @@ std::vector<std::string> readers_of(const pipeline::definition& d, std::string_v
 runtime::trim_spec trim_of(const context& c, std::string_view log_stage, std::uint32_t partition,
                            std::string_view reader) {
   const auto& d = *c.definition;
-  return {d.name, stream_name(d.name, log_stage, partition), std::string{reader}, readers_of(d, log_stage), d.replay};
+  return {d.name,  stream_name(d.name, log_stage, partition), std::string{reader}, readers_of(d, log_stage), false,
+          d.replay};
 }
 
 runtime::unit_spec stage_unit(const context& c, stage_wiring w) {

@@ -78,7 +78,7 @@ public:
     s.input_log = "IN";
     s.writers = {"IN.a"};
     s.make_processor = [] { return std::make_unique<test::summing_processor>(); };
-    s.trim = {"p", "IN", "enrich", {"enrich"}, 0};
+    s.trim = {"p", "IN", "enrich", {"enrich"}, false, 0};
     return s;
   }
 

@@ -45,6 +45,19 @@ TEMPLATE_TEST_CASE("trimming never removes a subject's last message", "[bus]", o
   CHECK(code_of(b.trim("nolog", a, 1)) == ec::not_found);
 }
 
+TEMPLATE_TEST_CASE("purging removes every subject's messages below a sequence", "[bus]", on_memory, on_nats) {
+  TestType h;
+  auto& b = *h.bus;
+  const auto spec = fresh_log();
+  REQUIRE(b.ensure_log(spec));
+  for (const char* subject : {".a", ".b", ".a", ".c"})
+    must_append(b, spec.name, spec.name + subject, "x");
+  REQUIRE(b.purge(spec.name, 3));
+  CHECK(b.info(spec.name)->first_sequence == 3);
+  CHECK(b.info(spec.name)->messages == 2);
+  CHECK(b.tail(spec.name, spec.name + ".b").value() == std::nullopt);
+}
+
 TEMPLATE_TEST_CASE("dropping removes a subject, and with it its writer's fence", "[bus]", on_memory, on_nats) {
   TestType h;
   auto& b = *h.bus;
