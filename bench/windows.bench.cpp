@@ -103,3 +103,5 @@ void global_filtered_sum(benchmark::State& state) {
 BENCHMARK(global_filtered_sum);
 
 } // namespace
+
+BENCHMARK_MAIN();
