@@ -152,7 +152,7 @@ private:
 
   value quantified(const checked& c) {
     const bool decisive = c.what == checked::op::exists;
-    const auto over = range(c);
+    auto over = range(c);
     if (over.is_error())
       return over;
     value failed = value::of_bool(!decisive);
@@ -169,7 +169,7 @@ private:
   }
 
   value exactly_one(const checked& c) {
-    const auto over = range(c);
+    auto over = range(c);
     if (over.is_error())
       return over;
     std::size_t count = 0;
@@ -183,7 +183,7 @@ private:
   }
 
   value selected(const checked& c) {
-    const auto over = range(c);
+    auto over = range(c);
     if (over.is_error())
       return over;
     const bool transform = c.what == checked::op::transform;

@@ -5,6 +5,7 @@
 #include "messaging/memory/memory_bus.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/runtime/fixture.hpp"
+#include "tests/unit/runtime/forwarding_bus.hpp"
 
 #include <random>
 
@@ -119,6 +120,50 @@ TEST_CASE("after a claim the old owner is fenced at its next append, and the cla
   CHECK(r.error().code == ec::fenced);
   REQUIRE(write(*b, fresh, 8));
   CHECK(read(*b) == std::vector<std::int64_t>{7, 8});
+}
+
+TEST_CASE("a frame of the old owner between the questions of a claim refuses the claim") {
+  for (const auto scope : {expectation::scope::log, expectation::scope::subject}) {
+    auto b = make_bus();
+    auto old = make_lane();
+    old.scope = scope;
+    claim(*b, old);
+    REQUIRE(write(*b, old, 1));
+    for (const bool after_info : {true, false}) {
+      struct interfering final : test::forwarding_bus {
+        using forwarding_bus::forwarding_bus;
+        std::function<void()> between;
+        bool after_info = false;
+        void come_in() {
+          if (auto f = std::exchange(between, {}))
+            f();
+        }
+        result<log_info> info(std::string_view l) override {
+          auto r = forwarding_bus::info(l);
+          if (after_info)
+            come_in();
+          return r;
+        }
+        result<std::optional<message>> tail(std::string_view l, std::string_view s) override {
+          auto r = forwarding_bus::tail(l, s);
+          if (!after_info)
+            come_in();
+          return r;
+        }
+      };
+      if (after_info && scope == expectation::scope::subject)
+        continue; // it asks for no log
+      interfering i{*b};
+      i.after_info = after_info;
+      i.between = [&] { REQUIRE(write(*b, old, 2)); };
+      auto fresh = make_lane();
+      fresh.scope = scope;
+      lane* lanes[] = {&fresh};
+      auto r = claim_lanes(i, lanes, "test", 1, test::quick_policy());
+      REQUIRE_FALSE(r);
+      CHECK(r.error().code == ec::fenced);
+    }
+  }
 }
 
 TEST_CASE("a full log makes the writer wait until there is room") {
