@@ -107,6 +107,9 @@ void bare_simdjson(benchmark::State& state) {
   const std::string text = make_events(static_cast<std::size_t>(state.range(0)), false);
   const simdjson::padded_string padded{text};
   simdjson::ondemand::parser parser;
+#ifdef SIMDJSON_THREADS_ENABLED
+  parser.threaded = false;
+#endif
   std::size_t sum = 0;
   const stopwatch watch;
   for (auto _ : state) {
