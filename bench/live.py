@@ -22,6 +22,8 @@ sys.path.insert(0, os.path.join(root, "tests/e2e"))
 
 from support import SERVICES, Nats, Service, get, metrics, millrace, total, wait_for, workspace  # noqa: E402
 
+# Events per second of event time: with 10 s windows, a result frame for every 20 000 events.
+EVENT_RATE = "2000"
 PIPELINE = os.path.join(root, "examples/ads.yaml")
 
 
@@ -39,6 +41,8 @@ def histogram(http, family):
 def quantile(before, after, q):
     """The bucket bound below which a fraction q of the new observations lie."""
     counts = {b: after[b] - before.get(b, 0) for b in after}
+    if not counts:
+        return None, 0
     n = counts[float("inf")]
     return next((b for b in sorted(counts) if counts[b] >= q * n), None), n
 
@@ -64,6 +68,7 @@ def main():
     p.add_argument("--events", type=int, default=3_000_000)
     p.add_argument("--rate", type=float, help="events/s of the latency run; default: half of what was sustained")
     p.add_argument("--seconds", type=int, default=20, help="length of the latency run")
+    p.add_argument("--verbose", action="store_true", help="whole histograms")
     a = p.parse_args()
     with workspace() as (folder, children):
         first, second = os.path.join(folder, "a.ndjson"), os.path.join(folder, "b.ndjson")
@@ -77,7 +82,7 @@ def main():
         for s in services.values():
             wait_for(f"{s.name} to be ready", s.ready)
         with open(first, "wb") as f:
-            subprocess.run([f"{os.environ['MILLRACE_BIN']}/millrace", "generate", "ysb", "--events", str(a.events)], stdout=f, check=True)
+            subprocess.run([f"{os.environ['MILLRACE_BIN']}/millrace", "generate", "ysb", "--rate", EVENT_RATE, "--events", str(a.events)], stdout=f, check=True)
         through = lambda: total(metrics(services["window-aggregate"].http), "millrace_events_total", stage="window", outcome="in")
         passed = lambda: total(metrics(services["enrich"].http), "millrace_events_total", stage="enrich", outcome="in")
         begin = time.monotonic()
@@ -93,13 +98,21 @@ def main():
         n = int(rate * a.seconds)
         with open(second, "wb") as f:
             # The same stream goes on: later event times close the windows of the first run.
-            tail = subprocess.Popen([f"{os.environ['MILLRACE_BIN']}/millrace", "generate", "ysb", "--events", str(a.events + n)], stdout=subprocess.PIPE)
+            tail = subprocess.Popen([f"{os.environ['MILLRACE_BIN']}/millrace", "generate", "ysb", "--rate", EVENT_RATE, "--events", str(a.events + n)], stdout=subprocess.PIPE)
             subprocess.run(["tail", "-n", str(n)], stdin=tail.stdout, stdout=f, check=True)
             tail.wait()
+        # What writing the input left in the page cache must not stall the broker and the database.
+        os.sync()
+        time.sleep(3)
         before = histogram(services["storage"].http, "millrace_end_to_end_seconds")
         took = publish(nats, second, rate)
         time.sleep(2)
         after = histogram(services["storage"].http, "millrace_end_to_end_seconds")
+        if a.verbose:
+            counts = {b: after[b] - before.get(b, 0) for b in after}
+            print("cumulative:", {b: int(counts[b]) for b in sorted(counts) if counts[b] > 0})
+            for n, h in services.items():
+                print(n, "stage p99 <=", quantile({}, histogram(h.http, "millrace_stage_seconds"), 0.99))
         p50, count = quantile(before, after, 0.5)
         p99, _ = quantile(before, after, 0.99)
         print(f"at {n / took:,.0f} events/s: end to end p50 <= {p50} s, p99 <= {p99} s ({count:.0f} result frames)")

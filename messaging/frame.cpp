@@ -70,6 +70,6 @@ std::uint64_t frame_checksum(std::string_view bytes) noexcept {
   return checksum;
 }
 
-std::uint64_t envelope::checksum_of(const void* body, std::size_t size) noexcept { return XXH3_64bits(body, size); }
+std::uint64_t envelope::checksum_of(const void* body, std::size_t length) noexcept { return XXH3_64bits(body, length); }
 
 } // namespace millrace

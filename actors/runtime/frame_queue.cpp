@@ -57,6 +57,9 @@ void frame_queue::push(const checkpoint& at, nanoseconds_t source_stamp, std::ve
     if (!items_.empty()) {
       items_.back().at = moved;
     } else {
+      // A tick's latency is that of the first input whose progress it says; time that merely passes has none.
+      if (!moved_)
+        done_stamp_ = source_stamp;
       done_ = moved;
       moved_ = true;
     }

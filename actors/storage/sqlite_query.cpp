@@ -44,7 +44,7 @@ result<std::vector<member_filter>> make_filters(const std::vector<std::pair<std:
   for (const auto& [name, text] : pairs) {
     if (name.empty() || name.find_first_of("\"\\") != std::string::npos)
       return millrace::error{ec::invalid, "filter: \"" + name + "\" is not the name of a field", ""};
-    auto found = std::find_if(out.begin(), out.end(), [&](const auto& f) { return f.name == name; });
+    auto found = std::find_if(out.begin(), out.end(), [&wanted = name](const auto& f) { return f.name == wanted; });
     if (found == out.end())
       found = out.insert(out.end(), {name, {}});
     add_texts(found->texts, text);

@@ -22,7 +22,8 @@ void read_types(reader& r, const yaml_node& n, enrich::table_options& out) {
   for (const auto& [key, value] : n.members) {
     if (!r.text(key.get(), "a column name") || !r.text(value.get(), "a type"))
       continue;
-    const auto at = std::find_if(known.begin(), known.end(), [&](const auto& k) { return k.first == value->text; });
+    const auto at =
+      std::find_if(known.begin(), known.end(), [&wanted = value->text](const auto& k) { return k.first == wanted; });
     if (at == known.end())
       r.error(*value, "a column cannot be of type `" + value->text + "`",
               suggest(value->text, {"bool", "int", "uint", "double", "string"}));

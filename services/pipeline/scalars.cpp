@@ -61,8 +61,8 @@ result<std::int64_t> parse_duration(std::string_view text) {
     std::uint64_t n = 0;
     if (!take_number(rest, n))
       return bad_duration(text);
-    const auto name =
-      rest.substr(0, std::min(std::find_if_not(rest.begin(), rest.end(), is_lower) - rest.begin(), std::ptrdiff_t{3}));
+    const auto letters = std::find_if_not(rest.begin(), rest.end(), is_lower) - rest.begin();
+    const auto name = rest.substr(0, static_cast<std::size_t>(std::min(letters, std::ptrdiff_t{3})));
     std::size_t at = smallest;
     while (at < duration_units.size() && duration_units[at].name != name)
       ++at;
