@@ -3,61 +3,38 @@
 
 #include "actors/runtime/log.hpp"
 #include "actors/runtime/shard_core.hpp"
-#include "actors/runtime/writer.hpp"
+#include "actors/runtime/unit_base.hpp"
 
 namespace millrace::runtime {
 
 namespace {
 
-constexpr double ns_per_second = 1e9;
 /// An answer of the source is taken for fresh for so long beyond a few fetches.
 constexpr std::int64_t fresh_ns = 1'000'000'000;
 
-struct shard_state {
+struct shard_state : unit_base {
   static inline const char* name = "millrace.shard";
 
-  partition_actor::pointer self = nullptr;
-  environment env;
   shard_spec spec;
-  supervisor_actor parent;
-  writer_actor writer;
-  reader_actor reader;
   std::unique_ptr<shard_core> core;
 
-  bool writing = false;
-  bool draining = false;
-  bool released = false;
   bool at_end = false;
   bool pulse_due = false;
   bool readable = false;
-  std::size_t withheld = 0;
   std::int64_t last_event = 0;
   /// When the source last answered: silence of a source that cannot be read means nothing.
   std::int64_t answered = 0;
-  std::int64_t newest_stamp = 0;
-  std::int64_t lag = 0;
-  std::uint64_t behind = 0;
-  std::uint64_t trimmed = 0;
 
-  void fail(error e);
   void start(opened& o);
+  void take(input_run&) {}
   void take(source_run& run);
   void pump();
   void stored(const written& w);
   void pulse();
-  void report();
 
 private:
-  void send(write_job job);
   void consider_idle();
-  void trim_source();
 };
-
-void shard_state::fail(error e) {
-  env.board->set(spec.unit, unit_state::waiting, e.message);
-  self->send(parent, spec.index, make_local(std::move(e)));
-  self->quit(caf::exit_reason::user_shutdown);
-}
 
 void shard_state::start(opened& o) {
   auto s = ingest::shard::make(spec.options, static_cast<std::uint32_t>(spec.names.partition));
@@ -73,14 +50,9 @@ void shard_state::start(opened& o) {
   core->resume(o.outputs, o.rejected);
   last_event = env.clock.steady();
   log::info("source shard runs",
-            {{"unit", spec.unit}, {"epoch", std::to_string(o.epoch)}, {"after", std::to_string(core->place())}});
-  if (spec.meters.service)
-    spec.meters.service->add_claim();
-  reader = spawn_source_reader(self->home_system(), env, self,
-                               [open = spec.open, after = core->place()] { return open(after); });
-  self->link_to(reader);
-  for (std::size_t i = 0; i < env.tune.credits; ++i)
-    self->send(reader, fetch_atom_v);
+            {{"unit", unit}, {"epoch", std::to_string(o.epoch)}, {"after", std::to_string(core->place())}});
+  attach(spawn_source_reader(self->home_system(), env, self,
+                             [open = spec.open, after = core->place()] { return open(after); }));
   pump();
 }
 
@@ -91,7 +63,7 @@ void shard_state::take(source_run& run) {
   answered = env.clock.steady();
   behind = run.behind;
   if (!std::exchange(readable, true))
-    env.board->set(spec.unit, unit_state::running); // the source has answered: whoever publishes now is heard
+    env.board->set(unit, unit_state::running); // the source has answered: whoever publishes now is heard
   if (!run.messages.empty()) {
     last_event = env.clock.steady();
     newest_stamp = run.messages.back().stamp;
@@ -100,19 +72,11 @@ void shard_state::take(source_run& run) {
   const bool ended = run.ended;
   if (auto r = core->take(run); !r)
     return fail(std::move(r).error());
-  if (core->pending_bytes() > env.tune.pending_bytes) {
-    ++withheld;
+  if (!ended)
+    answer_run(core->pending_bytes());
+  if (withheld > 0)
     at_end = false; // more may have come by the time it is read again
-  } else if (!ended) {
-    self->send(reader, fetch_atom_v);
-  }
   pump();
-}
-
-void shard_state::send(write_job job) {
-  writing = true;
-  job.input_stamp = newest_stamp;
-  self->send(writer, make_local(std::move(job)));
 }
 
 /// Rule 4.2: read to the end, silent for `idle_timeout`, everything said so far acknowledged.
@@ -129,14 +93,14 @@ void shard_state::pump() {
     return;
   write_job job;
   if (std::exchange(pulse_due, false)) {
-    trim_source();
+    trim_to(core->covered()); // rule 3.2: only below what every subject covers; nothing is in flight now
     job.frames = core->ticks();
   }
   if (core->has_output()) {
     auto out = core->next(env.tune.frame_bytes);
-    if (spec.meters.stage)
+    if (meters.stage)
       for (const auto& r : out.rejects)
-        spec.meters.stage->add_rejected(r.event.reason);
+        meters.stage->add_rejected(r.event.reason);
     job.rejects = std::move(out.rejects);
     for (auto& f : out.frames)
       job.frames.push_back(std::move(f));
@@ -153,59 +117,21 @@ void shard_state::pump() {
 }
 
 void shard_state::stored(const written& w) {
-  writing = false;
-  const auto now = env.clock.wall();
-  if (auto* m = spec.meters.stage) {
-    for (const auto& f : w.frames) {
-      if (f.rows == 0)
-        continue;
-      m->observe_frame(static_cast<double>(f.rows), static_cast<double>(f.bytes));
-      m->observe_stage_seconds(static_cast<double>(now - w.input_stamp) / ns_per_second);
-    }
-  }
-  if (w.released) {
-    env.board->set(spec.unit, unit_state::stopped);
-    self->send(parent, stopped_atom_v, spec.index);
-    self->quit(caf::exit_reason::user_shutdown);
+  if (!stored_job(w))
     return;
-  }
-  while (withheld > 0 && core->pending_bytes() <= env.tune.pending_bytes && !draining) {
-    --withheld;
-    self->send(reader, fetch_atom_v);
-  }
+  release_credits(core->pending_bytes());
   pump();
-}
-
-/// A source is trimmed only below what every subject covers (rule 3.2). Called when nothing is in flight.
-void shard_state::trim_source() {
-  const auto covered = core->covered();
-  if (covered <= trimmed)
-    return;
-  trimmed = covered;
-  self->send(writer, trim_atom_v, trimmed);
 }
 
 void shard_state::pulse() {
   self->delayed_send(self, env.tune.pulse, pulse_atom_v);
   if (!core || draining)
     return;
-  report();
+  const auto& s = core->state();
+  report(s.counters(), s.watermark(), s.high_time(), env.clock.wall());
   pulse_due = true;
   consider_idle();
   pump();
-}
-
-void shard_state::report() {
-  auto* m = spec.meters.stage;
-  if (!m)
-    return;
-  const auto& s = core->state();
-  m->set_ledger(totals(s.counters()));
-  m->set_lag(static_cast<double>(behind), at_end ? 0.0 : static_cast<double>(lag) / ns_per_second);
-  if (s.watermark() != no_watermark) {
-    const auto w = s.watermark() == end_watermark ? s.high_time() : s.watermark();
-    m->set_watermark(static_cast<double>(w) / ns_per_second, static_cast<double>(env.clock.wall() - w) / ns_per_second);
-  }
 }
 
 partition_actor::behavior_type shard_behavior(partition_actor::stateful_pointer<shard_state> self, environment env,
@@ -214,30 +140,12 @@ partition_actor::behavior_type shard_behavior(partition_actor::stateful_pointer<
   st.self = self;
   st.env = std::move(env);
   st.parent = std::move(parent);
+  st.unit = spec.unit;
+  st.index = spec.index;
+  st.meters = spec.meters;
   st.spec = std::move(spec);
-  st.env.board->set(st.spec.unit, unit_state::starting);
-  st.writer = spawn_writer(self->home_system(), st.env, self, st.spec.names, false, st.spec.trim);
-  self->link_to(st.writer);
-  self->send(st.writer, claim_atom_v);
-  self->delayed_send(self, st.env.tune.pulse, pulse_atom_v);
-  return {
-    [self](local<opened>& o) { self->state.start(*o); },
-    [](local<input_run>&) {},
-    [self](local<source_run>& run) { self->state.take(*run); },
-    [self](local<written>& w) { self->state.stored(*w); },
-    [self](local<error>& e) { self->state.fail(std::move(*e)); },
-    [self](pulse_atom) { self->state.pulse(); },
-    [self](drain_atom) {
-      auto& s = self->state;
-      s.draining = true;
-      if (!s.core) { // nothing is ours yet
-        self->send(s.parent, stopped_atom_v, s.spec.index);
-        self->quit(caf::exit_reason::user_shutdown);
-        return;
-      }
-      s.pump();
-    },
-  };
+  st.begin(st.spec.names, false, st.spec.trim);
+  return unit_behavior(self);
 }
 
 } // namespace
