@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -147,6 +148,32 @@ class NatsClient:
             if m:
                 out.append((m["subject"], base64.b64decode(m.get("hdrs", "")).decode(), base64.b64decode(m.get("data", ""))))
         return out
+
+
+class Subscriber(threading.Thread):
+    """Collects the payloads of plain messages on some subjects."""
+
+    def __init__(self, port, *subjects):
+        super().__init__(daemon=True)
+        self.client = NatsClient(port)
+        self.payloads = []
+        for i, subject in enumerate(subjects):
+            self.client.socket.sendall(f"SUB {subject} {i + 1}\r\n".encode())
+        self.client.socket.sendall(b"PING\r\n")
+        while self.client.file.readline().strip() != b"PONG":
+            pass
+        self.client.socket.settimeout(None)
+        self.start()
+
+    def run(self):
+        with contextlib.suppress(OSError, ValueError):
+            while line := self.client.file.readline().decode().split():
+                if line[0] == "PING":
+                    self.client.socket.sendall(b"PONG\r\n")
+                elif line[0] in ("MSG", "HMSG"):
+                    body = self.client.file.read(int(line[-1]))
+                    self.client.file.read(2)
+                    self.payloads.append((body[int(line[-2]):] if line[0] == "HMSG" else body).decode())
 
 
 class Service:

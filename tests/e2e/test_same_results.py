@@ -6,7 +6,7 @@ import os
 import signal
 import unittest
 
-from support import (SERVICES, SOURCE, Dev, Nats, Service, assert_balanced, free_port, get, metrics, millrace, post,
+from support import (SERVICES, SOURCE, Dev, Nats, Service, Subscriber, assert_balanced, get, metrics, millrace,
                      stored, total, wait_for, workspace)
 
 PIPELINE = os.path.join(SOURCE, "tests/e2e/pipelines/trades.yaml")
@@ -55,9 +55,14 @@ class SameResults(unittest.TestCase):
             dev = Dev(PIPELINE, folder)
             children.append(dev)
             dev.start()
+            subscriber = Subscriber(int(dev.nats.rsplit(":", 1)[1]), "millrace.e2e-trades.results.>",
+                                    "millrace.e2e-trades.alert.*")
             publish(dev.nats, path)
             wait_for_end(dev.http)
             expect_same(self, expected, stored(dev.http, WINDOWS))
+            # Any subscriber gets the same records as JSON; nothing failed, so each came once.
+            wait_for("every record at the subscriber", lambda: len(subscriber.payloads) >= len(expected), 20)
+            expect_same(self, expected, sorted(subscriber.payloads))
             # The counters are refreshed once a second.
             wait_for("the ledger", lambda: total(metrics(dev.http), "millrace_events_total", stage="ingest", outcome="in") == lines)
             wait_for("the last stage", lambda: total(metrics(dev.http), "millrace_events_total", stage="storage", outcome="in") >= len(expected))
