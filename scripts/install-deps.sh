@@ -7,7 +7,7 @@ packages="
   build-essential ca-certificates ccache clang-format clang-tidy cmake curl git mold ninja-build pkg-config python3
   catch2 libbenchmark-dev
   libabsl-dev libcaf-dev libcli11-dev libcpp-httplib-dev libflatbuffers-dev flatbuffers-compiler libfmt-dev
-  libnats-dev libre2-dev libsimdjson-dev libspdlog-dev libsqlite3-dev libxxhash-dev libyaml-cpp-dev
+  libnats-dev libre2-dev libsimdjson-dev libspdlog-dev libsqlite3-dev libssl-dev libxxhash-dev libyaml-cpp-dev
   nlohmann-json3-dev prometheus-cpp-dev nats-server sqlite3
 "
 
