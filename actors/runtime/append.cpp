@@ -108,9 +108,9 @@ result<void> ensure_fitting_log(bus& b, log_spec spec) {
     auto r = b.ensure_log(spec);
     if (r)
       return {};
-    if (r.error().code != ec::full || spec.max_bytes / 2 < min_log_bytes)
+    if (r.error().code != ec::full || spec.max_bytes <= min_log_bytes)
       return std::move(r).error();
-    spec.max_bytes /= 2;
+    spec.max_bytes = std::max(spec.max_bytes / 8, min_log_bytes);
   }
 }
 

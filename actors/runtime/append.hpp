@@ -69,10 +69,10 @@ struct lane_append {
 result<void> append_all(bus& b, std::span<lane_append> requests, const append_policy& policy);
 
 /// A log is never made smaller than this, however little room the broker has.
-inline constexpr std::uint64_t min_log_bytes = 16ULL * 1024 * 1024;
+inline constexpr std::uint64_t min_log_bytes = 4ULL * 1024 * 1024;
 
-/// Creates a log if it is missing. The broker reserves a log's bound: where there is not enough room, it gets a smaller
-/// one, down to `min_log_bytes`.
+/// Creates a log if it is missing. The broker reserves a log's bound: where there is not enough room, it gets an
+/// eighth, so that those still to come find some too, down to `min_log_bytes`.
 result<void> ensure_fitting_log(bus& b, log_spec spec);
 
 /// Reads a lane's tail into it; an empty subject leaves zeros. Errors: ec::corrupt, or the bus's.

@@ -87,15 +87,17 @@ millrace::error newer(const database& db, std::int64_t version) {
 
 /// The version, after making sure that the file is ours or empty.
 result<std::int64_t> version_of(database& db) {
-  auto version = db.integer("PRAGMA user_version");
-  if (!version)
-    return version;
-  auto id = db.integer("PRAGMA application_id");
-  if (!id)
-    return id;
+  // In this order: the id comes in the same transaction as the first objects, so whoever sees objects of ours then
+  // sees the id, though another process is just creating them.
   auto objects = db.integer("SELECT count(*) FROM sqlite_master");
   if (!objects)
     return objects;
+  auto id = db.integer("PRAGMA application_id");
+  if (!id)
+    return id;
+  auto version = db.integer("PRAGMA user_version");
+  if (!version)
+    return version;
   if (*id != application_id && *objects != 0)
     return millrace::error{ec::config, "sqlite " + db.path() + ": the file is a database of another program",
                            "give storage.url another path"};

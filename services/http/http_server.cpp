@@ -73,6 +73,8 @@ request make_request(const httplib_request& in) {
   for (const auto& [name, value] : in.headers)
     if (auto small = lower(name); small.rfind("ce-", 0) == 0)
       out.attributes.emplace_back(small.substr(3), value);
+  // The library's order differs from version to version.
+  std::sort(out.attributes.begin(), out.attributes.end());
   return out;
 }
 

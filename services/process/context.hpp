@@ -24,7 +24,8 @@ struct context {
   std::shared_ptr<metrics::registry> metrics;
   /// Folder that relative `sqlite:` paths start from.
   std::string data = ".";
-  std::uint64_t log_bytes = 512ULL * 1024 * 1024;
+  /// Bound of one log; the broker reserves it. Source streams get four times as much.
+  std::uint64_t log_bytes = 256ULL * 1024 * 1024;
   int replicas = 1;
 };
 

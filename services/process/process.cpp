@@ -136,6 +136,7 @@ int run(const options& o, const std::vector<service>& services, const std::funct
     return exit_config;
   c.data = o.data;
   c.replicas = o.replicas;
+  c.log_bytes = std::uint64_t{o.log_mib} << 20;
   c.metrics = std::make_shared<metrics::registry>(version, commit);
   c.env.instance = instance_name();
   for (const auto& s : services)
@@ -186,6 +187,11 @@ int service_main(int argc, char** argv, const service& s) {
     ->capture_default_str();
   app.add_option("--data", o.data, "folder that relative sqlite: paths start from")->capture_default_str();
   app.add_option("--replicas", o.replicas, "JetStream replicas of the logs that are created")->capture_default_str();
+  app
+    .add_option("--log-size", o.log_mib,
+                "bound of one log in MiB, which the broker reserves; smaller where it has no room")
+    ->capture_default_str()
+    ->check(CLI::Range(4, 1 << 20));
   app.set_version_flag("--version", std::string{version});
   app.footer("Example:\n  MILLRACE_NATS_URL=nats://nats:4222 millrace-" + s.name +
              " trades.yaml --http 0.0.0.0:9090\n\nEnvironment: MILLRACE_NATS_URL, MILLRACE_NATS_CREDS, "

@@ -31,6 +31,8 @@ struct options {
   nats_options nats;
   /// JetStream replicas of the logs that are created.
   int replicas = 1;
+  /// Bound of one log in MiB: the broker reserves it.
+  unsigned log_mib = 256;
 };
 
 /// Sets what the environment says: NATS URL, credentials and TLS.
