@@ -111,8 +111,8 @@ def main():
         if a.verbose:
             counts = {b: after[b] - before.get(b, 0) for b in after}
             print("cumulative:", {b: int(counts[b]) for b in sorted(counts) if counts[b] > 0})
-            for n, h in services.items():
-                print(n, "stage p99 <=", quantile({}, histogram(h.http, "millrace_stage_seconds"), 0.99))
+            for name, h in services.items():
+                print(name, "stage p99 <=", quantile({}, histogram(h.http, "millrace_stage_seconds"), 0.99))
         p50, count = quantile(before, after, 0.5)
         p99, _ = quantile(before, after, 0.99)
         print(f"at {n / took:,.0f} events/s: end to end p50 <= {p50} s, p99 <= {p99} s ({count:.0f} result frames)")
