@@ -32,6 +32,9 @@ struct input {
   nanoseconds_t log_time = 0;
 };
 
+/// `shard` (envelope) of a window result by which its window closes: the emission that alert rules evaluate. Other rows have 0.
+inline constexpr std::uint32_t row_closing = 1;
+
 /// An event that has no effect, with its reason.
 struct rejected_event {
   /// `ingest`, `enrich`, `window`, `alert`, `storage`.
@@ -75,6 +78,14 @@ public:
   /// Takes the rows, then the progress of time; appends to `out`. Must not throw for bad data: that is what
   /// `out.rejected` is for.
   virtual void process(const input& in, output& out) = 0;
+
+  /// Takes a change that was logged at this place of the input (rule 7.1), e.g. the new contents of the lookup table
+  /// `name`: between two calls of `process`, never within one. Part of the state: a snapshot contains its effect, and a
+  /// replay gets it at the same place again. Errors leave the state as it was.
+  virtual result<void> control(std::string_view name, std::string_view contents) {
+    (void)name, (void)contents;
+    return {};
+  }
 
   /// Everything `process` depends on beside its input, counters included. Equal states give equal bytes.
   virtual std::string snapshot() const = 0;

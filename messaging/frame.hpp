@@ -75,6 +75,8 @@ ledger& operator+=(ledger& a, const ledger& b) noexcept;
 struct section {
   std::string name;
   event_batch batch;
+  /// Which of the stage's output subjects the rows go to: an index, 0 for most stages. Not on the wire.
+  std::uint32_t lane = 0;
 };
 
 struct frame {

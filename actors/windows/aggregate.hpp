@@ -19,6 +19,12 @@ namespace millrace::windows {
 
 using cell_id = std::uint32_t;
 
+/// The window whose result is written: [start, end), ns.
+struct window_span {
+  nanoseconds_t start = 0;
+  nanoseconds_t end = 0;
+};
+
 /// The evaluated argument of an aggregate for one batch.
 struct argument_view {
   /// Null for an aggregate without argument.
@@ -51,7 +57,8 @@ public:
   virtual void merge(cell_id into, cell_id from) = 0;
   /// Sets column `index` of the row under way, leaves it null when there was no value, or says in `reason` why
   /// there is no result.
-  virtual void write(cell_id cell, batch_builder& out, std::size_t index, std::string& reason) const = 0;
+  virtual void write(cell_id cell, const window_span& span, batch_builder& out, std::size_t index,
+                     std::string& reason) const = 0;
   virtual void save(cell_id cell, binary_writer& out) const = 0;
   /// Failure: the reader is failed.
   virtual void load(cell_id cell, binary_reader& in) = 0;

@@ -85,7 +85,7 @@ void cell_store::merge(cell_id into, cell_id from) {
   }
 }
 
-void cell_store::write(cell_id cell, batch_builder& out,
+void cell_store::write(cell_id cell, const window_span& span, batch_builder& out,
                        std::vector<std::pair<std::uint32_t, std::string>>& reasons) const {
   std::string reason;
   for (std::size_t k = 0; k < accumulators_.size(); ++k) {
@@ -96,7 +96,7 @@ void cell_store::write(cell_id cell, batch_builder& out,
       }
     }
     reason.clear();
-    accumulators_[k]->write(cell, out, k, reason);
+    accumulators_[k]->write(cell, span, out, k, reason);
     if (!reason.empty())
       reasons.emplace_back(static_cast<std::uint32_t>(k), plan_.hidden[k].text + ": " + reason);
   }

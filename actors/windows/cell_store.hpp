@@ -28,7 +28,8 @@ public:
   void merge(cell_id into, cell_id from);
 
   /// Sets columns 0.. of the row under way; `reasons` gets the index and reason of each accumulator without result.
-  void write(cell_id cell, batch_builder& out, std::vector<std::pair<std::uint32_t, std::string>>& reasons) const;
+  void write(cell_id cell, const window_span& span, batch_builder& out,
+             std::vector<std::pair<std::uint32_t, std::string>>& reasons) const;
 
   void save(cell_id cell, binary_writer& out) const;
   void load(cell_id cell, binary_reader& in);

@@ -54,7 +54,14 @@ private:
     if (w.options.kind == window_kind::tumbling)
       w.options.every = w.options.size;
     check_name(w.options, path);
-    check_times(w, path);
+    check_lateness(w.options, path);
+    switch (w.options.kind) {
+    case window_kind::tumbling:
+    case window_kind::sliding: check_times(w, path); break;
+    case window_kind::session: check_session(w.options, path); break;
+    case window_kind::count: check_count(w.options, path); break;
+    case window_kind::global: check_global(w, path); break;
+    }
     check_key(w, path);
     check_where(w, path);
     check_aggregate_names(w.options, path + ".aggregate");
@@ -86,8 +93,6 @@ private:
     };
     check(o.size > 0 && o.size <= longest, size_path, "a window's size must be positive and at most 10 years",
           "for example 1m");
-    check(o.lateness >= 0 && o.lateness <= longest, path + ".lateness", "lateness must be between 0s and 10 years",
-          "for example 30s");
     if (!tumbling)
       check(o.every > 0 && o.every <= o.size, every_path, "`every` must be positive and at most `size`",
             "windows further apart than their size would skip events");
@@ -97,6 +102,44 @@ private:
     check(o.size / w.grid.width <= max_slices, every_path,
           "a window would consist of more than 100000 slices of the greatest common divisor of `size` and `every`",
           "choose `every` so that it divides `size`, or a longer one");
+  }
+
+  void check_lateness(const window_options& o, const std::string& path) {
+    if (o.lateness < 0 || o.lateness > longest)
+      fail(path + ".lateness", "lateness must be between 0s and 10 years", "for example 30s");
+    if (o.early < 0 || o.early > longest)
+      fail(path + ".early", "`early` must be between 0s (off) and 10 years", "for example 5s");
+    const bool timed = o.kind != window_kind::count && o.kind != window_kind::global;
+    if (o.lateness > 0 && !timed)
+      fail(path + ".lateness", "a count or global window has no lateness",
+           "its events are never late: take the line out");
+    if (o.early > 0 && !timed)
+      fail(path + ".early", "a count or global window has no early results",
+           o.kind == window_kind::global ? "`every` says how often it is emitted" : "use a smaller `every`");
+  }
+
+  void check_session(const window_options& o, const std::string& path) {
+    if (o.gap <= 0 || o.gap > longest)
+      fail(path + ".session.gap", "the gap of a session must be positive and at most 10 years", "for example 30s");
+    if (o.max < 0 || o.max > longest || (o.max > 0 && o.max < o.gap))
+      fail(path + ".session.max", "`max` must be at least `gap` and at most 10 years", "for example 10m");
+  }
+
+  void check_count(const window_options& o, const std::string& path) {
+    constexpr std::int64_t most = 1'000'000;
+    if (o.count < 1 || o.count > most)
+      fail(path + ".count.size", "a count window holds 1 to 1000000 events", "for example 100");
+    if (o.count_every < 1 || o.count_every > o.count)
+      fail(path + ".count.every", "`every` must be at least 1 and at most `size`",
+           "windows further apart than their size would skip events");
+  }
+
+  void check_global(window_plan& w, const std::string& path) {
+    if (w.options.every <= 0 || w.options.every > longest)
+      fail(path + ".global.every", "the period of a global window must be positive and at most 10 years",
+           "for example 10s");
+    else
+      w.grid = window_grid{w.options.every, w.options.every, 0, w.options.every};
   }
 
   void check_key(window_plan& w, const std::string& path) {
@@ -156,6 +199,8 @@ private:
       fields.push_back((*plan_->input)[c]);
     fields.push_back(field{std::string{codec::column_start}, data_type::timestamp, false});
     fields.push_back(field{std::string{codec::column_end}, data_type::timestamp, false});
+    if (w.options.kind == window_kind::count)
+      fields.push_back(field{std::string{codec::column_seq}, data_type::int64, false});
     fields.push_back(field{std::string{codec::column_version}, data_type::int64, false});
     fields.push_back(field{std::string{codec::column_final}, data_type::boolean, false});
     fields.push_back(field{std::string{codec::column_retracted}, data_type::boolean, false});
@@ -175,7 +220,10 @@ private:
       add_text(to_string((*plan_->input)[c].type));
     }
     out += '|' + std::to_string(w.grid.size) + '|' + std::to_string(w.grid.every) + '|' +
-           std::to_string(w.grid.lateness) + '|';
+           std::to_string(w.options.lateness) + '|';
+    for (const auto n : {static_cast<std::int64_t>(w.options.kind), w.options.gap, w.options.max, w.options.count,
+                         w.options.count_every, w.options.early, static_cast<std::int64_t>(w.options.merged)})
+      out += std::to_string(n) + '|';
     add_text(w.options.where);
     for (const auto& h : w.hidden) {
       add_text(h.text);

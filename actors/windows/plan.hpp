@@ -14,7 +14,7 @@
 
 namespace millrace::windows {
 
-enum class window_kind : std::uint8_t { tumbling, sliding };
+enum class window_kind : std::uint8_t { tumbling, sliding, session, count, global };
 
 struct window_options {
   std::string name;
@@ -22,13 +22,24 @@ struct window_options {
   std::vector<std::string> key;
   window_kind kind = window_kind::tumbling;
   nanoseconds_t size = 0;
-  /// Slide; equal to `size` for tumbling.
+  /// Slide; equal to `size` for tumbling; the period of a global window.
   nanoseconds_t every = 0;
   nanoseconds_t lateness = 0;
   /// CEL over the event; empty: all.
   std::string where;
   /// name: aggregate call, or an expression over aggregate calls and earlier names; in order.
   std::vector<std::pair<std::string, std::string>> aggregates;
+  /// Session: silence that ends one, and the longest one (0: no bound).
+  nanoseconds_t gap = 0;
+  nanoseconds_t max = 0;
+  /// Count: events in a window, and events from one window to the next.
+  std::int64_t count = 0;
+  std::int64_t count_every = 0;
+  /// Emit partial results this often (event time), if changed; 0: never.
+  nanoseconds_t early = 0;
+  /// The key does not contain the event key: partitions compute partial accumulators, which are merged by this key
+  /// (rule 3.4). Live only; tumbling, sliding and global windows.
+  bool merged = false;
 };
 
 /// State bounds of one partition (rule 7.4).
@@ -44,7 +55,7 @@ public:
   virtual schema_ptr input_schema() const = 0;
   virtual std::size_t size() const = 0;
   virtual const window_options& window(std::size_t i) const = 0;
-  /// Layout of the result section of window i: key fields (nullable as in the input), `$start`, `$end` (timestamp),
+  /// Layout of the result section of window i: key fields (nullable as in the input), `$start`, `$end` (timestamp), for count windows `$seq` (int64),
   /// `$version` (int64), `$final` (bool), `$retracted` (bool), one nullable field per aggregate in order, `$errors`
   /// (json, nullable).
   virtual schema_ptr result_schema(std::size_t i) const = 0;

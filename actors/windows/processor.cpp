@@ -10,7 +10,7 @@ namespace millrace::windows {
 
 namespace {
 
-constexpr std::uint8_t snapshot_version = 1;
+constexpr std::uint8_t snapshot_version = 2;
 
 /// The text that a JSON writer quotes, without the quotes.
 template <class F>
@@ -46,6 +46,7 @@ private:
   void evaluate(const event_batch& b);
   void absorb(const event_batch& b, nanoseconds_t watermark, output& out);
   void settle(const batch_pass& pass, output& out);
+  void retire();
   void reject(const batch_pass& pass, std::uint32_t row, std::size_t first_refusal, output& out) const;
   std::string detail(const batch_pass& pass, const refusal& r) const;
   std::string late_detail(const batch_pass& pass, const refusal& r) const;
@@ -57,6 +58,8 @@ private:
   ledger counters_;
   /// Absorbed events by the watermark at which their last window is gone.
   std::map<nanoseconds_t, std::uint64_t> live_;
+  /// Sum of `live_`.
+  std::uint64_t timed_ = 0;
   state_budget budget_;
   std::vector<std::unique_ptr<window_state>> windows_;
   std::vector<result_rows> results_;
@@ -75,6 +78,7 @@ void window_processor::start() {
   watermark_ = no_watermark;
   counters_ = ledger{};
   live_.clear();
+  timed_ = 0;
   windows_.clear();
   results_.clear();
   budget_ = state_budget{limits_, {}};
@@ -86,7 +90,7 @@ void window_processor::start() {
   skips_.resize(n);
   for (const auto& w : plan_->windows) {
     const auto index = static_cast<std::uint32_t>(windows_.size());
-    windows_.push_back(std::make_unique<window_state>(w, *plan_->input, index, budget_));
+    windows_.push_back(make_state(w, *plan_->input, index, budget_));
     results_.emplace_back(w);
     budget_.windows.push_back(windows_.back().get());
     if (w.where)
@@ -114,10 +118,20 @@ void window_processor::process(const input& in, output& out) {
     windows_[i]->end_step();
   }
   watermark_ = watermark;
+  retire();
+}
+
+/// An event is retired when its last window is gone. Where time alone does not say when that is (sessions, counts),
+/// the state that holds most events stands for all of them.
+void window_processor::retire() {
   while (!live_.empty() && live_.begin()->first <= watermark_) {
-    counters_.retired += live_.begin()->second;
+    timed_ -= live_.begin()->second;
     live_.erase(live_.begin());
   }
+  auto in_state = timed_;
+  for (const auto& w : windows_)
+    in_state = std::max(in_state, w->held());
+  counters_.retired = std::max(counters_.retired, counters_.absorbed - std::min(counters_.absorbed, in_state));
 }
 
 bool window_processor::has_layout(const event_batch& b) {
@@ -208,6 +222,9 @@ void window_processor::settle(const batch_pass& pass, output& out) {
     switch (pass.fates[row]) {
     case fate::absorbed:
       ++counters_.absorbed;
+      if (pass.expires[row] == no_watermark)
+        continue;
+      ++timed_;
       if (in_run == nullptr || pass.expires[row] != run) {
         run = pass.expires[row];
         in_run = &live_[run];
@@ -269,11 +286,9 @@ std::string window_processor::detail(const batch_pass& pass, const refusal& r) c
 
 std::string window_processor::late_detail(const batch_pass& pass, const refusal& r) const {
   const auto& w = plan_->windows[r.window];
-  const auto bounds = w.grid.slice_at(pass.batch.time[r.row]);
-  const auto end = bounds ? bounds->last_end : no_watermark;
   const auto watermark = std::max(pass.batch.watermark[r.row], watermark_);
-  return "late for window '" + w.options.name + "': its last window ends at " + watermark_text(end) + ", lateness is " +
-         unquoted(codec::append_duration, w.grid.lateness) + ", the watermark before the event is " +
+  return "late for window '" + w.options.name + "': its last window ends at " + watermark_text(r.end) + ", lateness is " +
+         unquoted(codec::append_duration, w.options.lateness) + ", the watermark before the event is " +
          watermark_text(watermark) + "; raise event.max_delay or the window's lateness";
 }
 
@@ -302,7 +317,7 @@ void window_processor::load(binary_reader& in) {
     *n = in.u64();
   for (auto n = in.count(16); n > 0 && in.ok(); --n) {
     const auto at = in.i64();
-    live_[at] = in.u64();
+    timed_ += live_[at] = in.u64();
   }
   for (const auto& w : windows_)
     w->load(in, watermark_);

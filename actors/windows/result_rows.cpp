@@ -5,34 +5,32 @@
 
 #include <algorithm>
 #include <iterator>
+#include <tuple>
 
 namespace millrace::windows {
 
 result_rows::result_rows(const window_plan& w) : plan_{w}, builder_{w.base} {}
 
-void result_rows::add(const cell_store& cells, cell_id cell, const key_table& keys, key_id key, nanoseconds_t end,
-                      nanoseconds_t due, std::int64_t version) {
+void result_rows::add(const cell_store& cells, cell_id cell, const key_table& keys, key_id key, const emission& e) {
   row r;
-  r.due = due;
-  r.end = end;
-  r.version = version;
+  r.what = e;
   r.key = key;
   r.place = static_cast<std::uint32_t>(rows_.size());
-  cells.write(cell, builder_, r.reasons);
+  if (!e.retracted)
+    cells.write(cell, window_span{e.start, e.end}, builder_, r.reasons);
   keys.write(key, builder_, plan_.hidden.size());
-  builder_.finish_row(end, due, 0, 0);
+  builder_.finish_row(e.end, e.due, 0, e.closing ? row_closing : 0);
   rows_.push_back(std::move(r));
 }
 
 void result_rows::order(const key_table& keys) {
   std::sort(rows_.begin(), rows_.end(), [&](const row& a, const row& b) {
-    if (a.due != b.due)
-      return a.due < b.due;
+    if (a.what.due != b.what.due)
+      return a.what.due < b.what.due;
     if (a.key != b.key)
       return keys[a.key].json < keys[b.key].json;
-    if (a.end != b.end)
-      return a.end < b.end;
-    return a.version < b.version;
+    const auto rest = [](const row& x) { return std::tie(x.what.start, x.what.seq, x.what.end, x.what.version); };
+    return rest(a) < rest(b);
   });
 }
 
@@ -83,15 +81,19 @@ void result_rows::add_fixed_columns(event_batch& out) const {
   column version{data_type::int64};
   column final_{data_type::boolean};
   column retracted{data_type::boolean};
+  column seq{data_type::int64};
   for (const auto& r : rows_) {
-    start.i64.push_back(r.end - plan_.grid.size);
-    end.i64.push_back(r.end);
-    version.i64.push_back(r.version);
+    start.i64.push_back(r.what.start);
+    end.i64.push_back(r.what.end);
+    seq.i64.push_back(r.what.seq);
+    version.i64.push_back(r.what.version);
+    final_.b8.push_back(r.what.final ? 1 : 0);
+    retracted.b8.push_back(r.what.retracted ? 1 : 0);
   }
-  final_.b8.assign(rows_.size(), 1);
-  retracted.b8.assign(rows_.size(), 0);
   out.columns.push_back(std::move(start));
   out.columns.push_back(std::move(end));
+  if (plan_.options.kind == window_kind::count)
+    out.columns.push_back(std::move(seq));
   out.columns.push_back(std::move(version));
   out.columns.push_back(std::move(final_));
   out.columns.push_back(std::move(retracted));

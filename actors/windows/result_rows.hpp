@@ -14,23 +14,35 @@
 
 namespace millrace::windows {
 
+/// What is said of a result beside its values.
+struct emission {
+  nanoseconds_t start = 0;
+  nanoseconds_t end = 0;
+  /// The smallest watermark at which the result is due.
+  nanoseconds_t due = no_watermark;
+  std::int64_t version = 0;
+  /// Count windows: which result of the key it is, from 0.
+  std::int64_t seq = 0;
+  bool final = true;
+  bool retracted = false;
+  /// This is the emission by which the window closes: the one that alerts look at.
+  bool closing = false;
+};
+
 /// Not thread-safe.
 class result_rows {
 public:
   explicit result_rows(const window_plan& w);
 
-  /// Adds the result of a window of a key, whose accumulators are in `cell`.
-  void add(const cell_store& cells, cell_id cell, const key_table& keys, key_id key, nanoseconds_t end,
-           nanoseconds_t due, std::int64_t version);
+  /// Adds the result of a window of a key, whose accumulators are in `cell` (any, if retracted).
+  void add(const cell_store& cells, cell_id cell, const key_table& keys, key_id key, const emission& e);
   bool empty() const noexcept { return rows_.empty(); }
-  /// The rows ordered by due watermark, key text, end, version; starts anew.
+  /// The rows ordered by due watermark, key text, start, seq, end, version; starts anew.
   event_batch finish(const key_table& keys);
 
 private:
   struct row {
-    nanoseconds_t due = 0;
-    nanoseconds_t end = 0;
-    std::int64_t version = 0;
+    emission what;
     key_id key = 0;
     std::uint32_t place = 0;
     /// Index of each accumulator that has no result, and why.

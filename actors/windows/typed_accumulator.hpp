@@ -46,7 +46,8 @@ public:
     remember(c);
   }
 
-  void write(cell_id id, batch_builder& out, std::size_t index, std::string& reason) const override {
+  void write(cell_id id, const window_span& /*span*/, batch_builder& out, std::size_t index,
+             std::string& reason) const override {
     Traits::write(cells_[id], out, index, reason);
   }
   void save(cell_id id, binary_writer& out) const override { Traits::save(cells_[id], out); }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The hot path: rows of a batch into cells.
-#include "actors/windows/window_state.hpp"
+#include "actors/windows/grid_state.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 namespace millrace::windows {
 
-void window_state::absorb(batch_pass& pass, result_rows& out) {
-  select(pass);
+void grid_state::absorb(batch_pass& pass, result_rows& out) {
+  select(pass, selected_);
   keys_.begin(pass.batch);
   cursor at;
   // No event lies in the empty slice [0, 0): the first one moves the cursor.
@@ -44,20 +43,7 @@ void window_state::absorb(batch_pass& pass, result_rows& out) {
   flush(pass);
 }
 
-void window_state::select(batch_pass& pass) {
-  selected_.clear();
-  if (!plan_.where) {
-    selected_.resize(pass.batch.rows);
-    std::iota(selected_.begin(), selected_.end(), 0U);
-    return;
-  }
-  failed_.clear();
-  expressions::select_rows(pass.evaluations[*plan_.where], pass.batch.rows, selected_, failed_);
-  for (const auto row : failed_)
-    refuse(pass, row, fate::expression);
-}
-
-bool window_state::move_cursor(batch_pass& pass, std::uint32_t row, cursor& at) const {
+bool grid_state::move_cursor(batch_pass& pass, std::uint32_t row, cursor& at) const {
   at = cursor{};
   const auto bounds = grid_.slice_at(pass.batch.time[row]);
   if (!bounds) {
@@ -73,9 +59,9 @@ bool window_state::move_cursor(batch_pass& pass, std::uint32_t row, cursor& at) 
   return true;
 }
 
-void window_state::take_slowly(batch_pass& pass, const row_context& r, cursor& at, result_rows& out) {
+void grid_state::take_slowly(batch_pass& pass, const row_context& r, cursor& at, result_rows& out) {
   if (r.watermark >= at.all_late) {
-    refuse(pass, r.row, fate::late);
+    refuse(pass, refusal{r.row, index_, fate::late, false, at.bounds.last_end});
     return;
   }
   const auto key = keys_.id_of(r.row);
@@ -97,19 +83,14 @@ void window_state::take_slowly(batch_pass& pass, const row_context& r, cursor& a
     put(pass, r.row, s, key);
 }
 
-void window_state::refuse(batch_pass& pass, std::uint32_t row, fate why, bool out_of_range) const {
-  pass.fates[row] = std::max(pass.fates[row], why);
-  pass.refusals.push_back(refusal{row, index_, why, out_of_range});
-}
-
-void window_state::put(batch_pass& pass, std::uint32_t row, slice& s, key_id key) {
+void grid_state::put(batch_pass& pass, std::uint32_t row, slice& s, key_id key) {
   pending_rows_.push_back(row);
   pending_cells_.push_back(cell_of(s, key));
   pass.fates[row] = fate::absorbed;
   pass.expires[row] = std::max(pass.expires[row], saturating_add(s.bounds.last_end, grid_.lateness));
 }
 
-void window_state::flush(const batch_pass& pass) {
+void grid_state::flush(const batch_pass& pass) {
   if (pending_rows_.empty())
     return;
   cells_.add(pass.arguments, cell_rows{pass.batch, pending_rows_, pending_cells_});
@@ -117,7 +98,7 @@ void window_state::flush(const batch_pass& pass) {
   pending_cells_.clear();
 }
 
-window_state::slice& window_state::slice_of(const slice_bounds& bounds) {
+grid_state::slice& grid_state::slice_of(const slice_bounds& bounds) {
   auto [it, fresh] = slices_.try_emplace(slice_key{bounds.start, bounds.first_end});
   if (fresh) {
     it->second.bounds = bounds;
@@ -129,7 +110,7 @@ window_state::slice& window_state::slice_of(const slice_bounds& bounds) {
   return it->second;
 }
 
-cell_id window_state::cell_of(slice& s, key_id key) {
+cell_id grid_state::cell_of(slice& s, key_id key) {
   if (key >= recent_.size())
     recent_.resize(std::max<std::size_t>(keys_.capacity(), key + std::size_t{1}));
   auto& recent = recent_[key];
@@ -141,7 +122,7 @@ cell_id window_state::cell_of(slice& s, key_id key) {
   return cell;
 }
 
-cell_id window_state::add_cell(slice& s, key_id key) {
+cell_id grid_state::add_cell(slice& s, key_id key) {
   const auto cell = cells_.make();
   s.index.emplace(key, cell);
   s.entries.push_back(entry{key, cell});

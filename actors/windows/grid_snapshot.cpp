@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // State of a window definition as bytes: keys by rank, so that equal states give equal bytes whatever ids they use.
-#include "actors/windows/window_state.hpp"
+#include "actors/windows/grid_state.hpp"
 
 #include <algorithm>
 
@@ -26,7 +26,7 @@ bool read_rank(binary_reader& in, std::size_t keys, std::uint64_t& next, std::ui
 
 } // namespace
 
-void window_state::save(binary_writer& out) const {
+void grid_state::save(binary_writer& out) const {
   const auto keys = keys_.sorted();
   const auto ranks = ranks_of(keys, keys_.capacity());
   out.u64(keys.size());
@@ -60,7 +60,7 @@ void window_state::save(binary_writer& out) const {
   }
 }
 
-void window_state::load(binary_reader& in, nanoseconds_t p) {
+void grid_state::load(binary_reader& in, nanoseconds_t p) {
   std::vector<key_id> ids;
   for (auto n = in.count(16); n > 0 && in.ok(); --n)
     ids.push_back(keys_.load(in));
@@ -76,7 +76,7 @@ void window_state::load(binary_reader& in, nanoseconds_t p) {
   next_end_ = next_open_end();
 }
 
-void window_state::load_slice(binary_reader& in, const std::vector<key_id>& ids) {
+void grid_state::load_slice(binary_reader& in, const std::vector<key_id>& ids) {
   const auto start = in.i64();
   const auto first_end = in.i64();
   const auto bounds = grid_.slice_at(start);
@@ -95,7 +95,7 @@ void window_state::load_slice(binary_reader& in, const std::vector<key_id>& ids)
     cells_.load(add_cell(s, ids[rank]), in);
 }
 
-void window_state::load_updates(binary_reader& in, const std::vector<key_id>& ids) {
+void grid_state::load_updates(binary_reader& in, const std::vector<key_id>& ids) {
   const auto end = in.i64();
   if (!updates_.empty() && end <= updates_.rbegin()->first) {
     in.fail();
