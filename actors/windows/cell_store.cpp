@@ -35,6 +35,11 @@ cell_id cell_store::make() {
 }
 
 void cell_store::release(cell_id cell) {
+  reset(cell);
+  free_.push_back(cell);
+}
+
+void cell_store::reset(cell_id cell) {
   for (auto& a : accumulators_)
     a->reset(cell);
   for (auto& r : reasons_) {
@@ -45,10 +50,28 @@ void cell_store::release(cell_id cell) {
       r.erase(it);
     }
   }
-  free_.push_back(cell);
+}
+
+/// Rows that are partial accumulators: each is merged into its cell.
+void cell_store::add_partials(const cell_rows& in) {
+  const auto& states = in.batch.columns[*plan_.partial_column];
+  const auto part = make();
+  for (std::size_t i = 0; i < in.rows.size(); ++i) {
+    binary_reader bytes{states.text(in.rows[i])};
+    load(part, bytes);
+    if (bytes.at_end())
+      merge(in.cells[i], part);
+    else
+      for (std::size_t k = 0; k < accumulators_.size(); ++k)
+        note(k, in.cells[i], "a partial result is damaged");
+    reset(part);
+  }
+  free_.push_back(part);
 }
 
 void cell_store::add(std::span<const argument_view> arguments, const cell_rows& in) {
+  if (plan_.partial_column)
+    return add_partials(in);
   for (std::size_t k = 0; k < accumulators_.size(); ++k) {
     const auto& index = plan_.hidden[k].argument;
     const auto argument = index ? arguments[*index] : argument_view{};

@@ -38,6 +38,9 @@ public:
   std::size_t bytes() const noexcept;
 
 private:
+  void reset(cell_id cell);
+  void add_partials(const cell_rows& in);
+
   using reasons_of_cell = absl::flat_hash_map<cell_id, std::string>;
 
   /// The smallest text wins, so that the order of events does not matter.

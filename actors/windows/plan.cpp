@@ -126,8 +126,7 @@ private:
   }
 
   void check_count(const window_options& o, const std::string& path) {
-    constexpr std::int64_t most = 1'000'000;
-    if (o.count < 1 || o.count > most)
+    if (o.count < 1 || o.count > static_cast<std::int64_t>(max_count))
       fail(path + ".count.size", "a count window holds 1 to 1000000 events", "for example 100");
     if (o.count_every < 1 || o.count_every > o.count)
       fail(path + ".count.every", "`every` must be at least 1 and at most `size`",

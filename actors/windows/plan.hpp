@@ -16,6 +16,9 @@ namespace millrace::windows {
 
 enum class window_kind : std::uint8_t { tumbling, sliding, session, count, global };
 
+/// Events in one count window, at most.
+inline constexpr std::uint64_t max_count = 1'000'000;
+
 struct window_options {
   std::string name;
   /// Fields of the key; empty: one window over everything.
@@ -55,7 +58,8 @@ public:
   virtual schema_ptr input_schema() const = 0;
   virtual std::size_t size() const = 0;
   virtual const window_options& window(std::size_t i) const = 0;
-  /// Layout of the result section of window i: key fields (nullable as in the input), `$start`, `$end` (timestamp), for count windows `$seq` (int64),
+  /// Layout of the result section of window i: key fields (nullable as in the input), `$start`, `$end` (timestamp), for
+  /// count windows `$seq` (int64),
   /// `$version` (int64), `$final` (bool), `$retracted` (bool), one nullable field per aggregate in order, `$errors`
   /// (json, nullable).
   virtual schema_ptr result_schema(std::size_t i) const = 0;
@@ -71,6 +75,13 @@ plan_ptr make_plan(std::vector<window_options> windows, schema_ptr input, std::v
 /// then key text, within one progress of time. Windows close per row watermark (`batch.watermark`, with the
 /// partition watermark as the bound of what may close) and by `input.watermark` after the rows; `end_watermark`
 /// closes everything. An event counts once in the ledger: see interface.md, "Stages and reasons".
-std::unique_ptr<processor> make_processor(plan_ptr p, limits l);
+///
+/// @param merge_lanes Partitions of the second step (rule 3.4): the sections of windows that are `merged` then carry
+/// partial accumulators instead of results, those for partition q in output lane 1 + q. 0: every window in one step.
+std::unique_ptr<processor> make_processor(plan_ptr p, limits l, std::uint32_t merge_lanes = 0);
+
+/// The second step: takes the partial accumulators of all partitions, emits the results of the `merged` windows. Its
+/// ledger stays zero: its rows are parts of events that the first step has counted.
+std::unique_ptr<processor> make_merge_processor(plan_ptr p, limits l);
 
 } // namespace millrace::windows

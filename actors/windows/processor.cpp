@@ -28,7 +28,10 @@ std::string watermark_text(nanoseconds_t w) {
 
 class window_processor final : public processor {
 public:
-  window_processor(std::shared_ptr<const checked_plan> p, limits l) : plan_{std::move(p)}, limits_{l} { start(); }
+  window_processor(std::shared_ptr<const checked_plan> p, limits l, std::uint32_t merge_lanes)
+    : plan_{std::move(p)}, limits_{l}, merge_lanes_{merge_lanes} {
+    start();
+  }
 
   void process(const input& in, output& out) override;
   std::string snapshot() const override;
@@ -53,6 +56,7 @@ private:
 
   std::shared_ptr<const checked_plan> plan_;
   limits limits_;
+  std::uint32_t merge_lanes_;
 
   nanoseconds_t watermark_ = no_watermark;
   ledger counters_;
@@ -90,7 +94,7 @@ void window_processor::start() {
   skips_.resize(n);
   for (const auto& w : plan_->windows) {
     const auto index = static_cast<std::uint32_t>(windows_.size());
-    windows_.push_back(make_state(w, *plan_->input, index, budget_));
+    windows_.push_back(make_state(w, *plan_->input, index, budget_, merge_lanes_));
     results_.emplace_back(w);
     budget_.windows.push_back(windows_.back().get());
     if (w.where)
@@ -113,8 +117,7 @@ void window_processor::process(const input& in, output& out) {
     absorb(batch, watermark, out);
   for (std::size_t i = 0; i < windows_.size(); ++i) {
     windows_[i]->advance(watermark, results_[i]);
-    if (!results_[i].empty())
-      out.sections.push_back(section{plan_->windows[i].options.name, windows_[i]->results(results_[i])});
+    windows_[i]->emit(results_[i], out);
     windows_[i]->end_step();
   }
   watermark_ = watermark;
@@ -287,9 +290,10 @@ std::string window_processor::detail(const batch_pass& pass, const refusal& r) c
 std::string window_processor::late_detail(const batch_pass& pass, const refusal& r) const {
   const auto& w = plan_->windows[r.window];
   const auto watermark = std::max(pass.batch.watermark[r.row], watermark_);
-  return "late for window '" + w.options.name + "': its last window ends at " + watermark_text(r.end) + ", lateness is " +
-         unquoted(codec::append_duration, w.options.lateness) + ", the watermark before the event is " +
-         watermark_text(watermark) + "; raise event.max_delay or the window's lateness";
+  return "late for window '" + w.options.name + "': its last window ends at " + watermark_text(r.end) +
+         ", lateness is " + unquoted(codec::append_duration, w.options.lateness) +
+         ", the watermark before the event is " + watermark_text(watermark) +
+         "; raise event.max_delay or the window's lateness";
 }
 
 std::string window_processor::snapshot() const {
@@ -339,9 +343,9 @@ result<void> window_processor::restore(std::string_view bytes) {
 
 } // namespace
 
-std::unique_ptr<processor> make_processor(plan_ptr p, limits l) {
+std::unique_ptr<processor> make_processor(plan_ptr p, limits l, std::uint32_t merge_lanes) {
   auto checked = std::dynamic_pointer_cast<const checked_plan>(std::move(p));
-  return checked ? std::make_unique<window_processor>(std::move(checked), l) : nullptr;
+  return checked ? std::make_unique<window_processor>(std::move(checked), l, merge_lanes) : nullptr;
 }
 
 } // namespace millrace::windows

@@ -50,6 +50,8 @@ struct window_plan {
   window_options options;
   window_grid grid;
   std::vector<std::size_t> key_columns;
+  /// The rows are no events but partial accumulators, which stand in this column (rule 3.4).
+  std::optional<std::size_t> partial_column;
   /// Index into the event expressions.
   std::optional<std::size_t> where;
   std::vector<hidden_aggregate> hidden;

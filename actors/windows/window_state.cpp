@@ -4,6 +4,7 @@
 #include "actors/windows/count_state.hpp"
 #include "actors/windows/global_state.hpp"
 #include "actors/windows/grid_state.hpp"
+#include "actors/windows/partial_state.hpp"
 #include "actors/windows/session_state.hpp"
 
 #include <algorithm>
@@ -43,8 +44,15 @@ void window_state::refuse(batch_pass& pass, const refusal& r) const {
   pass.refusals.push_back(r);
 }
 
+void window_state::emit(result_rows& rows, output& out) {
+  if (!rows.empty())
+    out.sections.push_back(section{plan_.options.name, results(rows)});
+}
+
 std::unique_ptr<window_state> make_state(const window_plan& w, const schema& input, std::uint32_t index,
-                                         const state_budget& budget) {
+                                         const state_budget& budget, std::uint32_t merge_lanes) {
+  if (w.options.merged && merge_lanes > 0)
+    return std::make_unique<partial_state>(w, input, index, budget, merge_lanes);
   switch (w.options.kind) {
   case window_kind::session: return std::make_unique<session_state>(w, input, index, budget);
   case window_kind::count: return std::make_unique<count_state>(w, input, index, budget);

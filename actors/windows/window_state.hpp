@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// What the running state of one window definition is, whatever its kind: it takes rows, is told of time, emits results,
-/// and can be saved. The kinds are `grid_state` (tumbling, sliding), `session_state`, `count_state`, `global_state`.
+/// What the running state of one window definition is, whatever its kind: it takes rows, is told of time, emits
+/// results, and can be saved. The kinds are `grid_state` (tumbling, sliding), `session_state`, `count_state`,
+/// `global_state`.
 #pragma once
 
 #include "actors/windows/cell_store.hpp"
@@ -73,7 +74,9 @@ public:
   virtual void advance(nanoseconds_t p, result_rows& out) = 0;
   /// To be called at the end of every step.
   virtual void end_step() = 0;
-  virtual event_batch results(result_rows& out) const = 0;
+  virtual event_batch results(result_rows& rows) const = 0;
+  /// Appends what is due to `out`: one section of results, named after the window.
+  virtual void emit(result_rows& rows, output& out);
 
   virtual std::size_t keys() const noexcept = 0;
   /// Logical size of the state, within 20 % of what it takes in memory.
@@ -103,7 +106,8 @@ private:
 };
 
 /// @param input Layout of the rows.
+/// @param merge_lanes Partitions of the second step for windows that are merged; 0: compute them in one step.
 std::unique_ptr<window_state> make_state(const window_plan& w, const schema& input, std::uint32_t index,
-                                         const state_budget& budget);
+                                         const state_budget& budget, std::uint32_t merge_lanes);
 
 } // namespace millrace::windows

@@ -90,6 +90,8 @@ void add_windows(canonical& c, const std::vector<windows::window_options>& windo
   c.number(windows.size());
   for (const auto& w : windows) {
     c.text(w.name).list(w.key).number(static_cast<int>(w.kind)).number(w.size).number(w.every).number(w.lateness);
+    for (const auto n : {w.gap, w.max, w.count, w.count_every, w.early})
+      c.number(n);
     c.expression(w.where).number(w.aggregates.size());
     for (const auto& a : w.aggregates)
       c.text(a.first).expression(a.second);

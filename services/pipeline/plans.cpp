@@ -283,27 +283,36 @@ void prune_fields(draft& d) {
   def.alerts = std::move(best->alerts);
 }
 
-/// Events of one window key must meet in one partition, until results of partitions are merged.
-void warn_of_other_keys(reader& r, const draft& d) {
-  if (d.def.partitions == 1)
-    return;
+/// Whether all events of a window's key are in one partition.
+bool meets_in_one_partition(const draft& d, const windows::window_options& w) {
   std::set<std::string> changed;
   for (const auto& step : d.def.enrich_options.steps)
     if (const auto* set = std::get_if<enrich::set_step>(&step))
       for (const auto& f : set->fields)
         changed.insert(f.first);
+  return d.def.partitions == 1 || std::all_of(d.def.key.begin(), d.def.key.end(), [&](const auto& name) {
+           return !changed.contains(name) && std::find(w.key.begin(), w.key.end(), name) != w.key.end();
+         });
+}
+
+/// Windows over several partitions are computed in two steps (rule 3.4). Sessions and counts go by the order of single
+/// events, which partial accumulators do not have.
+void decide_merging(reader& r, draft& d) {
+  // Without an event key everything is in partition 0.
+  if (d.def.key.empty())
+    return;
   for (std::size_t i = 0; i < d.windows.size(); ++i) {
-    const auto& key = d.windows[i].key;
-    const auto meets = [&](const std::string& name) {
-      return !changed.contains(name) && std::find(key.begin(), key.end(), name) != key.end();
-    };
-    if (std::all_of(d.def.key.begin(), d.def.key.end(), meets))
+    auto& w = d.windows[i];
+    if (meets_in_one_partition(d, w))
+      continue;
+    w.merged = w.kind != windows::window_kind::session && w.kind != windows::window_kind::count;
+    if (w.merged)
       continue;
     bool exact = false;
     const auto& at = resolve(r.root(), "windows[" + std::to_string(i) + "].key", exact);
-    r.batch_only(at, "window `" + d.windows[i].name +
-                       "` has a key without the whole event key: works in `batch`; live needs "
-                       "`partitions: 1` in this version");
+    r.batch_only(at, "window `" + w.name +
+                       "` has a key without the whole event key: for a session or count window this works in `batch`; "
+                       "live needs `partitions: 1`, or an event key that is part of the window's");
   }
 }
 
@@ -316,6 +325,7 @@ void make_plans(reader& r, draft& d) {
   if (!def.enrich)
     return;
   const auto enriched = def.enrich->output_schema();
+  decide_merging(r, d);
   const auto windows = check_windows(r, d, enriched);
   def.windows = windows.plan;
   if (!def.windows)
@@ -323,7 +333,6 @@ void make_plans(reader& r, draft& d) {
   def.alerts = check_alerts(r, d, windows, enriched);
   if (r.failed() || !def.alerts)
     return;
-  warn_of_other_keys(r, d);
   prune_fields(d);
 }
 

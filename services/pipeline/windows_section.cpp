@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "actors/expressions/ast.hpp"
 #include "services/pipeline/scalars.hpp"
 #include "services/pipeline/sections.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace millrace::pipeline {
 
@@ -32,43 +30,84 @@ void read_sliding(reader& r, const yaml_node& n, windows::window_options& out) {
   }
 }
 
+void read_session(reader& r, const yaml_node& n, windows::window_options& out) {
+  out.kind = windows::window_kind::session;
+  section s{r, &n, "`session`", {{"gap", "max"}}};
+  out.gap = read_length(r, s.require("gap", "gap: 30s"), out.size);
+  const auto* max = s.get("max");
+  if (!max)
+    return;
+  out.max = read_length(r, max, out.gap);
+  if (out.max < out.gap) {
+    r.error(*max, "`max` is shorter than `gap`", "a session lasts at least as long as its gap");
+    out.max = out.gap;
+  }
+}
+
+/// A positive number of events; 1 when it is not.
+std::int64_t read_events(reader& r, const yaml_node* n) {
+  const auto v = r.count(n);
+  if (!v)
+    return 1;
+  if (*v >= 1 && *v <= windows::max_count)
+    return static_cast<std::int64_t>(*v);
+  r.error(*n, "a count window holds 1 to " + std::to_string(windows::max_count) + " events");
+  return 1;
+}
+
+void read_count(reader& r, const yaml_node& n, windows::window_options& out) {
+  out.kind = windows::window_kind::count;
+  if (!n.is_map()) {
+    out.count = out.count_every = read_events(r, &n);
+    return;
+  }
+  section s{r, &n, "`count`", {{"size", "every"}}};
+  const auto* size = s.require("size", "size: 100");
+  const auto* every = s.get("every");
+  out.count = out.count_every = read_events(r, size);
+  if (!every)
+    return;
+  out.count_every = read_events(r, every);
+  if (size && out.count_every > out.count) {
+    r.error(*every, "`every` is more than `size`: events between the windows would be in none");
+    out.count_every = out.count;
+  }
+}
+
+void read_global(reader& r, const yaml_node& n, windows::window_options& out) {
+  out.kind = windows::window_kind::global;
+  section s{r, &n, "`global`", {{"every"}}};
+  out.every = read_length(r, s.require("every", "every: 10s"), out.every);
+}
+
 void read_kind(reader& r, section& s, windows::window_options& out) {
   // Stands in for whatever is wrong, so that the rest of the window can be checked.
   out.size = out.every = 60'000'000'000;
-  const auto* tumbling = s.get("tumbling");
-  const auto* sliding = s.get("sliding");
-  if (tumbling && sliding)
-    r.error(s.node(), "a window is either `tumbling` or `sliding`");
-  if (tumbling)
-    out.size = out.every = read_length(r, tumbling, out.size);
-  if (sliding)
-    read_sliding(r, *sliding, out);
-  for (const auto* key : {"tumbling", "sliding", "session", "count", "global"})
-    if (s.node().find(key))
-      return;
-  r.error(s.node(), "a window needs its kind", "e.g. `tumbling: 1m` or `sliding: {size: 5m, every: 30s}`");
-}
-
-/// The first call of an aggregate that the format knows and this version does not, or null.
-const expressions::node* find_later(const expressions::node& n) {
-  static constexpr auto later =
-    std::to_array<std::string_view>({"variance", "stddev", "quantile", "median", "distinct", "top", "count_if", "any",
-                                     "collect", "slope", "integral", "rate", "ewma"});
-  const bool call = n.what == expressions::node::kind::call && !n.target;
-  if (call && std::find(later.begin(), later.end(), n.name) != later.end())
-    return &n;
-  const auto* found = n.target ? find_later(*n.target) : nullptr;
-  for (const auto& a : n.args)
-    found = found || !a ? found : find_later(*a);
-  return found;
-}
-
-void check_support(reader& r, const yaml_node& n) {
-  std::vector<expressions::expression_error> ignored;
-  const auto tree = expressions::parse(n.text, ignored);
-  if (const auto* call = tree ? find_later(*tree) : nullptr)
-    r.error(n, "the aggregate `" + call->name + "` is not supported in this version",
-            "known: count, sum, avg, min, max, first, last", call->offset);
+  std::string_view first;
+  for (const auto* key : {"tumbling", "sliding", "session", "count", "global"}) {
+    const auto* n = s.get(key);
+    if (!n)
+      continue;
+    if (!first.empty()) {
+      r.error(*n, "a window is either `" + std::string{first} + "` or `" + key + "`", "make two windows of it");
+      continue;
+    }
+    first = key;
+    if (first == "tumbling")
+      out.size = out.every = read_length(r, n, out.size);
+    else if (first == "sliding")
+      read_sliding(r, *n, out);
+    else if (first == "session")
+      read_session(r, *n, out);
+    else if (first == "count")
+      read_count(r, *n, out);
+    else
+      read_global(r, *n, out);
+  }
+  if (first.empty())
+    r.error(s.node(), "a window needs its kind",
+            "one of `tumbling: 1m`, `sliding: {size: 5m, every: 30s}`, `session: {gap: 30s}`, `count: 100`, "
+            "`global: {every: 10s}`");
 }
 
 void read_aggregates(reader& r, const yaml_node& n, windows::window_options& out) {
@@ -88,21 +127,19 @@ void read_aggregates(reader& r, const yaml_node& n, windows::window_options& out
               cut_hint(*key, "a letter or _, then letters, digits and _; not a word of CEL"));
     else if (value->is_null())
       r.error(*key, "`" + *name + "` has no value", "e.g. `" + *name + ": count()`");
-    else if (const auto* text = r.text(value.get(), "an aggregate")) {
-      check_support(r, *value);
+    else if (const auto* text = r.text(value.get(), "an aggregate"))
       out.aggregates.emplace_back(*name, *text);
-    }
     if (out.aggregates.empty() || out.aggregates.back().first != *name)
       r.poison(*name);
   }
 }
 
 void read_window(reader& r, const yaml_node& n, const draft& d, windows::window_options& out) {
-  section s{r,
-            &n,
-            "a window",
-            {{"name", "key", "tumbling", "sliding", "lateness", "where", "aggregate"},
-             {"session", "count", "global", "early"}}};
+  section s{
+    r,
+    &n,
+    "a window",
+    {{"name", "key", "tumbling", "sliding", "session", "count", "global", "lateness", "early", "where", "aggregate"}}};
   if (!s)
     return;
   const auto* name = s.require("name", "name: ohlc");
@@ -117,7 +154,15 @@ void read_window(reader& r, const yaml_node& n, const draft& d, windows::window_
     }
   }
   read_kind(r, s, out);
-  out.lateness = r.duration(s.get("lateness")).value_or(0);
+  const bool timed = out.kind != windows::window_kind::count && out.kind != windows::window_kind::global;
+  for (const auto& [key, to] : {std::pair{"lateness", &out.lateness}, std::pair{"early", &out.early}}) {
+    const auto* given = s.get(key);
+    *to = r.duration(given).value_or(0);
+    if (*to <= 0 || timed)
+      continue;
+    r.error(*given, std::string{"a count or global window has no `"} + key + "`", "take the line out");
+    *to = 0;
+  }
   if (const auto* text = r.text(s.get("where"), "an expression"))
     out.where = *text;
   if (const auto* key = s.get("key"))

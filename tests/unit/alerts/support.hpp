@@ -88,7 +88,9 @@ inline event_batch results(const std::vector<window_row>& rows) {
     if (r.change)
       b.set_double(6, *r.change);
     b.set_int(7, 3);
-    b.finish_row(end, r.watermark.value_or(r.end) * second, 0, 0);
+    // A window closes once: later emissions are updates.
+    const bool closing = r.final && r.version == 0 && r.watermark.value_or(r.end) <= r.end;
+    b.finish_row(end, r.watermark.value_or(r.end) * second, 0, closing ? row_closing : 0);
   }
   return b.finish();
 }

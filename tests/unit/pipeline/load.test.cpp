@@ -273,24 +273,57 @@ TEST_CASE("a CSV path is one column name") {
   CHECK(d->decode.fields[0].path == std::vector<std::string>{"x.y z"});
 }
 
-TEST_CASE("a window that needs merging over partitions is a warning") {
+TEST_CASE("a window over several partitions is merged when its kind allows it") {
+  const auto d = good("pipeline: p\nevent: {fields: {a: int, b: int}, key: a}\nwindows:\n"
+                      "  - {name: total, key: [], tumbling: 1s, aggregate: {n: count()}}\n"
+                      "  - {name: own, tumbling: 1s, aggregate: {n: count()}}\n"
+                      "  - {name: other, key: b, sliding: {size: 4s, every: 1s}, aggregate: {n: count()}}\n"
+                      "  - {name: both, key: [b, a], count: 3, aggregate: {n: count()}}\n"
+                      "  - {name: ever, key: b, global: {every: 1s}, aggregate: {n: count()}}\n");
+  CHECK(d->windows->window(0).merged);
+  CHECK_FALSE(d->windows->window(1).merged);
+  CHECK(d->windows->window(2).merged);
+  CHECK_FALSE(d->windows->window(3).merged);
+  CHECK(d->windows->window(4).merged);
+}
+
+TEST_CASE("a session or count window over several partitions is a warning, and an error for live services") {
   const std::string text = "pipeline: p\nevent: {fields: {a: int, b: int}, key: a}\n"
-                           "windows:\n  - name: total\n    key: [b]\n    tumbling: 1s\n    aggregate: {n: count()}\n";
+                           "windows:\n  - name: total\n    key: [b]\n    count: 10\n    aggregate: {n: count()}\n";
   auto r = load_text(text, "p.yaml");
   CHECK(r.value);
-  CHECK(all(r) == "p.yaml:5:10: warning: window `total` has a key without the whole event key: works in `batch`; live "
-                  "needs `partitions: 1` in this version\n");
+  CHECK(all(r) == "p.yaml:5:10: warning: window `total` has a key without the whole event key: for a session or count "
+                  "window this works in `batch`; live needs `partitions: 1`, or an event key that is part of the "
+                  "window's\n");
   CHECK(r.findings[0].is_live_error);
   CHECK(load_text("partitions: 1\n" + text, "p.yaml").findings.empty());
 }
 
 TEST_CASE("a changed key field makes partitions meet, too") {
-  const auto r = load_text("pipeline: p\nevent: {fields: {a: int}, key: a}\nenrich: {steps: [{set: {a: a % 2}}]}\n"
-                           "windows: [{name: w, tumbling: 1s, aggregate: {n: count()}}]\n",
-                           "p.yaml");
-  CHECK(r.value);
-  REQUIRE(r.findings.size() == 1);
-  CHECK_FALSE(r.findings[0].is_error);
+  const auto d = good("pipeline: p\nevent: {fields: {a: int}, key: a}\nenrich: {steps: [{set: {a: a % 2}}]}\n"
+                      "windows: [{name: w, tumbling: 1s, aggregate: {n: count()}}]\n");
+  CHECK(d->windows->window(0).merged);
+}
+
+TEST_CASE("every kind of window has its options") {
+  const auto d = good("pipeline: p\nevent: {fields: {a: int}, key: a}\nwindows:\n"
+                      "  - {name: s, session: {gap: 30s, max: 10m}, lateness: 5s, early: 2s, aggregate: {n: count()}}\n"
+                      "  - {name: c, count: 100, aggregate: {n: count()}}\n"
+                      "  - {name: d, count: {size: 5, every: 1}, aggregate: {n: count()}}\n"
+                      "  - {name: g, global: {every: 10s}, aggregate: {n: count()}}\n");
+  constexpr nanoseconds_t second = 1'000'000'000;
+  const auto& s = d->windows->window(0);
+  CHECK(s.kind == windows::window_kind::session);
+  CHECK(s.gap == 30 * second);
+  CHECK(s.max == 600 * second);
+  CHECK(s.lateness == 5 * second);
+  CHECK(s.early == 2 * second);
+  CHECK(d->windows->window(1).count == 100);
+  CHECK(d->windows->window(1).count_every == 100);
+  CHECK(d->windows->window(2).count == 5);
+  CHECK(d->windows->window(2).count_every == 1);
+  CHECK(d->windows->window(3).kind == windows::window_kind::global);
+  CHECK(d->windows->window(3).every == 10 * second);
 }
 
 TEST_CASE("anchors may be used to say a thing once") {
