@@ -1,30 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // State of a window definition as bytes: keys by rank, so that equal states give equal bytes whatever ids they use.
 #include "actors/windows/grid_state.hpp"
+#include "actors/windows/snapshot_ranks.hpp"
 
 #include <algorithm>
 
 namespace millrace::windows {
-
-namespace {
-
-std::vector<key_id> ranks_of(const std::vector<key_id>& sorted, std::size_t capacity) {
-  std::vector<key_id> ranks(capacity, no_key);
-  for (std::size_t i = 0; i < sorted.size(); ++i)
-    ranks[sorted[i]] = static_cast<key_id>(i);
-  return ranks;
-}
-
-/// Reads a rank greater than the previous one, the caller's order being ascending.
-bool read_rank(binary_reader& in, std::size_t keys, std::uint64_t& next, std::uint64_t& rank) {
-  rank = in.u64();
-  if (rank < next || rank >= keys)
-    in.fail();
-  next = rank + 1;
-  return in.ok();
-}
-
-} // namespace
 
 void grid_state::save(binary_writer& out) const {
   const auto keys = keys_.sorted();

@@ -1,30 +1,139 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Session windows: activity of a key up to a gap of silence.
+/// Session windows: activity of a key up to a gap of silence, [first, last + gap), on accumulators only.
+///
+/// An event joins the session before it and the session after it (by first event) if it is closer than `gap` to them,
+/// which merges the two. It cannot join a session that nobody can reach at its row watermark any more (watermark >=
+/// end + lateness), whether that session is still in memory or not: so what a session holds depends on the events and
+/// their watermarks, never on batches.
+///
+/// `max` bounds last - first. An event that would stretch a session beyond `max` does not join it; if it can join the
+/// session before or the session after it but not both, it joins the earlier one. So a long activity is cut where the
+/// event came that did not fit: the sessions' events stay apart in time, though the end (last + gap) of one may lie
+/// after the start of the next.
+///
+/// A session is known by its key and start. It is emitted when the watermark reaches its end, at once for a late
+/// event that leaves the end behind the watermark, and at multiples of `early` between. When its start moves, or
+/// another session absorbs it, what was published is retracted; the new start begins with version 0.
 #pragma once
 
 #include "actors/windows/window_state.hpp"
+
+#include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
+
+#include <limits>
+#include <utility>
+#include <vector>
 
 namespace millrace::windows {
 
 /// Not thread-safe.
 class session_state final : public window_state {
 public:
-  session_state(const window_plan& w, const schema& input, std::uint32_t index, const state_budget& budget)
-    : window_state{w, index, budget}, keys_{w, input}, cells_{w} {}
+  session_state(const window_plan& w, const schema& input, std::uint32_t index, const state_budget& budget);
 
-  void absorb(batch_pass& pass, result_rows& out) override { (void)pass, (void)out; }
-  void advance(nanoseconds_t p, result_rows& out) override { (void)p, (void)out; }
+  void absorb(batch_pass& pass, result_rows& out) override;
+  void advance(nanoseconds_t p, result_rows& out) override;
   void end_step() override { keys_.sweep(); }
   event_batch results(result_rows& out) const override { return out.finish(keys_); }
+
   std::size_t keys() const noexcept override { return keys_.live(); }
-  std::size_t bytes() const noexcept override { return keys_.bytes() + cells_.bytes(); }
-  void save(binary_writer& out) const override { (void)out; }
-  void load(binary_reader& in, nanoseconds_t p) override { (void)in, (void)p; }
+  std::size_t bytes() const noexcept override;
+  std::uint64_t held() const noexcept override { return held_; }
+
+  void save(binary_writer& out) const override;
+  void load(binary_reader& in, nanoseconds_t p) override;
 
 private:
+  using session_id = std::uint32_t;
+  static constexpr session_id no_session = std::numeric_limits<session_id>::max();
+
+  struct session {
+    nanoseconds_t first = 0;
+    nanoseconds_t last = 0;
+    /// Where it stands in the queue: at or before what is due next.
+    nanoseconds_t queued = 0;
+    std::uint64_t events = 0;
+    /// How often it was emitted under this start.
+    std::int64_t emitted = 0;
+    key_id key = no_key;
+    cell_id cell = 0;
+    /// The watermark has reached the end. Otherwise, with `early`, `changed` since the last emission.
+    bool closed = false;
+    bool changed = false;
+  };
+  /// A row under way; `watermark` decides what it can reach.
+  struct row_context {
+    std::uint32_t row;
+    key_id key;
+    nanoseconds_t time;
+    nanoseconds_t watermark;
+  };
+
+  nanoseconds_t end_of(const session& s) const noexcept { return s.last + gap_; }
+  bool in_range(nanoseconds_t time) const noexcept {
+    return time > no_watermark + margin_ && time < end_watermark - margin_;
+  }
+  bool reaches(const session& s, nanoseconds_t watermark) const noexcept { return end_of(s) + lateness_ > watermark; }
+  bool fits_newest(const row_context& r) const noexcept;
+  bool joins(const session& s, const row_context& r) const noexcept;
+
+  void take(batch_pass& pass, const row_context& r, session& s);
+  void take_slowly(batch_pass& pass, const row_context& r, result_rows& out);
+  /// The session that the row goes to, with its range; none if the row was refused.
+  session_id place(batch_pass& pass, const row_context& r, result_rows& out);
+  void flush(const batch_pass& pass);
+
+  session_id open(key_id key, nanoseconds_t first);
+  void move_start(session_id id, const row_context& r, result_rows& out);
+  void merge(session_id into, session_id from, const row_context& r, result_rows& out);
+  void drop(session_id id);
+
+  void queue(session_id id, nanoseconds_t at);
+  void mark(session_id id);
+  void unmark(session_id id);
+  void emit(session_id id, const emission& how, result_rows& out);
+  void retract(const session& s, nanoseconds_t due, result_rows& out) const;
+  void close_until(nanoseconds_t p, result_rows& out);
+  void emit_early(nanoseconds_t tick, result_rows& out);
+  nanoseconds_t tick_after(nanoseconds_t p) const noexcept;
+
+  bool load_session(binary_reader& in, const std::vector<key_id>& ids, std::uint64_t& rank, nanoseconds_t p);
+
+  const nanoseconds_t gap_;
+  const nanoseconds_t max_;
+  const nanoseconds_t lateness_;
+  const nanoseconds_t early_;
+  /// Times closer than this to the ends of the range could overflow.
+  const nanoseconds_t margin_;
+
   key_table keys_;
   cell_store cells_;
+  std::vector<session> sessions_;
+  std::vector<session_id> free_;
+  /// By key and first event. The sessions of a key do not overlap from first to last event.
+  absl::btree_map<std::pair<key_id, nanoseconds_t>, session_id> by_start_;
+  /// By key id: the session with the greatest first event.
+  std::vector<session_id> newest_;
+  /// Sessions by a time at or before their next closing or dropping. Growing sessions stay where they are until that
+  /// time comes, so that an event costs nothing here.
+  absl::btree_set<std::pair<nanoseconds_t, session_id>> queue_;
+  /// Open sessions that an early result is due for.
+  absl::btree_set<session_id> changed_;
+  std::uint64_t held_ = 0;
+
+  /// The partition watermark.
+  nanoseconds_t closed_ = no_watermark;
+  /// The next multiple of `early`, if a session has changed.
+  nanoseconds_t next_tick_ = end_watermark;
+  /// Nothing is due before this.
+  nanoseconds_t next_due_ = end_watermark;
+
+  /// Rows taken but not yet added to their cells.
+  std::vector<std::uint32_t> pending_rows_;
+  std::vector<cell_id> pending_cells_;
+  std::vector<std::uint32_t> selected_;
 };
 
 } // namespace millrace::windows
