@@ -62,10 +62,30 @@ public:
   virtual void save(cell_id cell, binary_writer& out) const = 0;
   /// Failure: the reader is failed.
   virtual void load(cell_id cell, binary_reader& in) = 0;
-  /// Size of a cell without texts, bytes.
+  /// Size of a cell without what `text_bytes` counts, bytes.
   virtual std::size_t cell_bytes() const noexcept = 0;
-  /// Bytes of the texts in all cells.
+  /// What all cells hold beside `cell_bytes`: texts, sketches, lists. A function of what the cells have seen, not of
+  /// how memory happened to grow, so that a limit is reached at the same event after a restart.
   virtual std::size_t text_bytes() const noexcept = 0;
+};
+
+/// A constant argument after the value: `0.99` in `quantile(x, 0.99)`.
+struct aggregate_parameter {
+  enum class kind : std::uint8_t { number, integer, duration };
+  /// For messages.
+  std::string_view name;
+  kind type = kind::number;
+  /// Bounds, both allowed; a duration's are nanoseconds.
+  double min = 0.0;
+  double max = 0.0;
+  /// Used when the call does not give it; none: the call must.
+  std::optional<double> otherwise;
+};
+
+/// The value of a parameter: `number` for that kind, `integer` for integers and for durations (ns).
+struct parameter_value {
+  double number = 0.0;
+  std::int64_t integer = 0;
 };
 
 /// One kind of aggregate.
@@ -73,14 +93,16 @@ struct aggregate_kind {
   std::string_view name;
   /// One sentence for documentation and messages.
   std::string_view sentence;
+  /// Whether the value argument must be given, and whether it may be (0 or 1 each); parameters come after it.
   std::size_t min_arguments = 0;
   std::size_t max_arguments = 0;
   /// What the argument may be, for messages.
   std::string_view accepts;
   /// Type of the result for the argument's type (none: called without), or none when the type is not accepted.
   std::optional<data_type> (*result)(std::optional<data_type> argument);
-  /// @pre `result` accepted the type.
-  std::unique_ptr<accumulator> (*make)(std::optional<data_type> argument);
+  /// @pre `result` accepted the type; one value for each entry of `parameters`, within its bounds.
+  std::unique_ptr<accumulator> (*make)(std::optional<data_type> argument, std::span<const parameter_value> parameters);
+  std::span<const aggregate_parameter> parameters{};
   /// The result over no value: false means 0, true means null.
   bool nullable = true;
 };
@@ -89,7 +111,5 @@ struct aggregate_kind {
 std::span<const aggregate_kind> aggregate_kinds() noexcept;
 /// Null when there is none.
 const aggregate_kind* find_aggregate(std::string_view name) noexcept;
-/// True for names that interface.md promises for a later version.
-bool is_planned_aggregate(std::string_view name) noexcept;
 
 } // namespace millrace::windows

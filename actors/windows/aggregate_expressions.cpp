@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 namespace millrace::windows {
 
@@ -58,6 +59,44 @@ std::string list_of_aggregates() {
     text += k.name;
   }
   return text;
+}
+
+/// How a kind is called: `quantile(x, rank)`.
+std::string usage_of(const aggregate_kind& kind) {
+  std::string text{kind.name};
+  text += kind.max_arguments == 0 ? "(" : "(x";
+  for (const auto& p : kind.parameters) {
+    text += p.type == aggregate_parameter::kind::duration ? ", duration('10s')" : ", ";
+    if (p.type != aggregate_parameter::kind::duration)
+      text += p.name;
+  }
+  return text + ")";
+}
+
+std::string range_of(const aggregate_parameter& p) {
+  const auto whole = [](double v) { return std::to_string(static_cast<std::int64_t>(v)); };
+  switch (p.type) {
+  case aggregate_parameter::kind::duration: return "a duration above zero";
+  case aggregate_parameter::kind::integer: return "an int from " + whole(p.min) + " to " + whole(p.max);
+  case aggregate_parameter::kind::number: break;
+  }
+  return "a number from " + whole(p.min) + " to " + whole(p.max);
+}
+
+/// The first row as a parameter; none when its type does not fit.
+std::optional<parameter_value> value_of(const column& c, aggregate_parameter::kind wanted) {
+  using kind = aggregate_parameter::kind;
+  parameter_value v;
+  if (wanted == kind::number && c.type == data_type::float64)
+    v.number = c.f64[0];
+  else if (wanted == kind::number && c.type == data_type::int64)
+    v.number = static_cast<double>(c.i64[0]);
+  else if ((wanted == kind::integer && c.type == data_type::int64) ||
+           (wanted == kind::duration && c.type == data_type::duration))
+    v.integer = c.i64[0];
+  else
+    return std::nullopt;
+  return v;
 }
 
 /// Compiles the entries of one window. Works in two passes, because the scope of an expression starts with all
@@ -145,15 +184,10 @@ private:
 
   bool check_arguments(const node& call, hidden_aggregate& h, const std::string& path) {
     const auto& kind = *h.kind;
-    if (call.args.size() < kind.min_arguments || call.args.size() > kind.max_arguments) {
-      const std::string takes = kind.min_arguments == kind.max_arguments
-                                  ? "takes exactly " + std::to_string(kind.max_arguments)
-                                  : "takes at most " + std::to_string(kind.max_arguments);
-      add_finding(findings_, path, call.offset,
-                  std::string{kind.name} + "() " + takes + " argument, not " + std::to_string(call.args.size()),
-                  std::string{kind.sentence});
+    if (!check_number_of_arguments(call, kind, path))
       return false;
-    }
+    if (!check_parameters(call, h, path))
+      return false;
     if (call.args.empty())
       return true;
     if (const auto* inner = find_node(call.args[0], is_aggregate_call)) {
@@ -169,6 +203,78 @@ private:
     if (kind.name == "count_if" && !events_.is_predicate(*h.argument))
       h.argument_type = *h.argument_type == data_type::boolean ? data_type::json : *h.argument_type;
     return true;
+  }
+
+  bool check_number_of_arguments(const node& call, const aggregate_kind& kind, const std::string& path) {
+    const auto required = static_cast<std::size_t>(
+      std::count_if(kind.parameters.begin(), kind.parameters.end(), [](const auto& p) { return !p.otherwise; }));
+    const auto least = kind.min_arguments + required;
+    const auto most = kind.max_arguments + kind.parameters.size();
+    const auto n = call.args.size();
+    if (n >= least && n <= most)
+      return true;
+    const auto limit = n < least ? least : most;
+    const std::string takes = least == most ? "takes exactly " : n < least ? "takes at least " : "takes at most ";
+    add_finding(findings_, path, call.offset,
+                std::string{kind.name} + "() " + takes + std::to_string(limit) +
+                  (limit == 1 ? " argument" : " arguments") + ", not " + std::to_string(n),
+                std::string{kind.sentence} + " " + usage_of(kind));
+    return false;
+  }
+
+  bool check_parameters(const node& call, hidden_aggregate& h, const std::string& path) {
+    const auto& all = h.kind->parameters;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const auto place = h.kind->max_arguments + i;
+      if (place >= call.args.size()) {
+        const auto value = all[i].otherwise.value_or(0.0);
+        h.parameters.push_back({value, static_cast<std::int64_t>(value)});
+        continue;
+      }
+      const auto value = parameter(call.args[place], *h.kind, all[i], path);
+      if (!value)
+        return false;
+      h.parameters.push_back(*value);
+    }
+    return true;
+  }
+
+  /// The value of a constant argument; none with a finding.
+  std::optional<parameter_value> parameter(const node_ptr& tree, const aggregate_kind& kind,
+                                           const aggregate_parameter& p, const std::string& path) {
+    const auto wrong = [&](std::string message) {
+      add_finding(findings_, path, tree->offset,
+                  std::string{p.name} + " of " + std::string{kind.name} + "() " + std::move(message),
+                  "it is " + range_of(p) + ": " + usage_of(kind));
+      return std::nullopt;
+    };
+    const schema nothing;
+    std::vector<expressions::expression_error> errors;
+    const auto program = expressions::expression::compile(tree, nothing, errors);
+    if (!program) {
+      std::vector<expressions::expression_error> with_fields;
+      if (find_node(tree, is_aggregate_call) != nullptr ||
+          expressions::expression::compile(tree, events_.input(), with_fields))
+        return wrong("must be a constant, known before the first event");
+      report(with_fields, path, findings_);
+      return std::nullopt;
+    }
+    batch_builder one_row{std::make_shared<const schema>()};
+    one_row.finish_row(0, 0, 0, 0);
+    expressions::evaluation e;
+    program->evaluate(one_row.finish(), e);
+    if (e.is_error(0))
+      return wrong("has no value: " + std::string{e.reason(0)});
+    if (e.values.is_null(0))
+      return wrong("must not be null");
+    const auto value = value_of(e.values, p.type);
+    if (!value)
+      return wrong("must not be " + std::string{to_string(e.values.type)});
+    const double bounded =
+      p.type == aggregate_parameter::kind::number ? value->number : static_cast<double>(value->integer);
+    if (!(bounded >= p.min && bounded <= p.max))
+      return wrong("is out of range");
+    return value;
   }
 
   void finish(const entry& e, std::vector<field>& scope) {
@@ -221,12 +327,6 @@ private:
   }
 
   void explain_unknown(const entry& e, const node& unknown) {
-    if (is_planned_aggregate(unknown.name)) {
-      add_finding(findings_, e.path, unknown.offset,
-                  "aggregate '" + unknown.name + "' is not supported in this version",
-                  "supported: " + list_of_aggregates());
-      return;
-    }
     const auto names = aggregate_names();
     const auto near = expressions::nearest(unknown.name, names);
     add_finding(findings_, e.path, unknown.offset, "unknown aggregate or function '" + unknown.name + "'",

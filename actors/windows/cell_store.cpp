@@ -14,7 +14,7 @@ constexpr std::size_t longest_reason = 256;
 
 cell_store::cell_store(const window_plan& w) : plan_{w}, reasons_(w.hidden.size()) {
   for (const auto& h : w.hidden) {
-    accumulators_.push_back(h.kind->make(h.argument_type));
+    accumulators_.push_back(h.kind->make(h.argument_type, h.parameters));
     cell_bytes_ += accumulators_.back()->cell_bytes();
   }
 }

@@ -88,6 +88,20 @@ struct integer_avg : integer_traits<Unsigned> {
   }
 };
 
+/// The length of a window, seconds; in 128 bits since a window over everything spans the range of time.
+double seconds(const window_span& span) {
+  return static_cast<double>(static_cast<int128>(span.end) - span.start) / 1e9;
+}
+
+template <bool Unsigned>
+struct integer_rate : integer_traits<Unsigned> {
+  static void write(const integer_cell& c, const window_span& span, batch_builder& out, std::size_t index,
+                    std::string& /*reason*/) {
+    if (c.n != 0 && span.end > span.start)
+      out.set_double(index, static_cast<double>(c.sum) / seconds(span));
+  }
+};
+
 /// Neumaier's compensated sum (ZAMM 54, 1974): how events are cut into slices hardly shows.
 struct double_cell {
   double sum = 0.0;
@@ -148,17 +162,25 @@ struct double_avg : double_traits {
   }
 };
 
+struct double_rate : double_traits {
+  static void write(const cell& c, const window_span& span, batch_builder& out, std::size_t index,
+                    std::string& /*reason*/) {
+    if (c.n != 0 && span.end > span.start)
+      out.set_double(index, c.total() / seconds(span));
+  }
+};
+
 } // namespace
 
-std::unique_ptr<accumulator> make_count(std::optional<data_type> /*argument*/) {
+made make_count(argument_type /*argument*/, parameter_values /*parameters*/) {
   return std::make_unique<typed_accumulator<count_traits>>();
 }
 
-std::unique_ptr<accumulator> make_count_if(std::optional<data_type> /*argument*/) {
+made make_count_if(argument_type /*argument*/, parameter_values /*parameters*/) {
   return std::make_unique<typed_accumulator<count_if_traits>>();
 }
 
-std::unique_ptr<accumulator> make_sum(std::optional<data_type> argument) {
+made make_sum(argument_type argument, parameter_values /*parameters*/) {
   if (argument == data_type::float64)
     return std::make_unique<typed_accumulator<double_sum>>();
   if (argument == data_type::uint64)
@@ -166,12 +188,20 @@ std::unique_ptr<accumulator> make_sum(std::optional<data_type> argument) {
   return std::make_unique<typed_accumulator<integer_sum<false>>>();
 }
 
-std::unique_ptr<accumulator> make_avg(std::optional<data_type> argument) {
+made make_avg(argument_type argument, parameter_values /*parameters*/) {
   if (argument == data_type::float64)
     return std::make_unique<typed_accumulator<double_avg>>();
   if (argument == data_type::uint64)
     return std::make_unique<typed_accumulator<integer_avg<true>>>();
   return std::make_unique<typed_accumulator<integer_avg<false>>>();
+}
+
+made make_rate(argument_type argument, parameter_values /*parameters*/) {
+  if (argument == data_type::float64)
+    return std::make_unique<typed_accumulator<double_rate>>();
+  if (argument == data_type::uint64)
+    return std::make_unique<typed_accumulator<integer_rate<true>>>();
+  return std::make_unique<typed_accumulator<integer_rate<false>>>();
 }
 
 } // namespace millrace::windows

@@ -31,6 +31,8 @@ struct hidden_aggregate {
   /// Index into the event expressions.
   std::optional<std::size_t> argument;
   std::optional<data_type> argument_type;
+  /// The constants after the argument, one for each of `kind->parameters`.
+  std::vector<parameter_value> parameters;
   data_type type = data_type::int64;
   /// Canonical text of the call, for messages.
   std::string text;
