@@ -8,7 +8,7 @@ packages="
   catch2 libbenchmark-dev
   libabsl-dev libcaf-dev libcli11-dev libcpp-httplib-dev libflatbuffers-dev flatbuffers-compiler libfmt-dev
   libnats-dev libre2-dev libsimdjson-dev libspdlog-dev libsqlite3-dev libssl-dev libxxhash-dev libyaml-cpp-dev
-  nlohmann-json3-dev prometheus-cpp-dev nats-server sqlite3
+  libpq-dev libzstd-dev nlohmann-json3-dev prometheus-cpp-dev nats-server sqlite3 tzdata
 "
 
 missing=""

@@ -6,11 +6,14 @@
 /// `lookup` makes. A slot is never moved or reused; replacing or removing a field only forgets its slot's name.
 #pragma once
 
+#include "actors/enrich/duplicates.hpp"
 #include "actors/enrich/plan.hpp"
 #include "actors/expressions/expression.hpp"
 
 #include <cstddef>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -50,11 +53,17 @@ public:
   schema_ptr input_schema() const override { return input; }
   schema_ptr output_schema() const override { return output; }
   std::vector<std::string> fields_read() const override { return read; }
+  const std::vector<table_options>& tables() const override { return declared; }
+  const schema& table_columns(std::string_view table) const override;
 
   schema_ptr input;
   schema_ptr output;
   std::vector<std::string> read;
+  std::optional<compiled_duplicates> duplicates;
   std::vector<operation> operations;
+  std::vector<table_options> declared;
+  /// By table; see `table_columns`.
+  std::map<std::string, schema, std::less<>> layouts;
   /// The slots of the output's fields.
   std::vector<std::size_t> output_slots;
   /// For each slot: the number of operations after which nobody needs it; more than there are for output slots.

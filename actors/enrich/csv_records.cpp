@@ -23,6 +23,7 @@ void csv_records::skip_line_end() noexcept {
 
 bool csv_records::next(std::vector<std::string>& cells) {
   cells.clear();
+  quoted_.clear();
   if (!error_.empty())
     return false;
   while (at_ < text_.size() && at_line_end())
@@ -32,6 +33,7 @@ bool csv_records::next(std::vector<std::string>& cells) {
     return false;
   for (;;) {
     cells.emplace_back();
+    quoted_.push_back(at_ < text_.size() && text_[at_] == '"');
     if (!cell(cells.back()))
       return false;
     if (at_line_end())

@@ -20,6 +20,8 @@ public:
   bool next(std::vector<std::string>& cells);
   /// The line, from 1, on which the record last read begins.
   std::size_t line() const noexcept { return record_line_; }
+  /// Whether cell `i` of the record last read was quoted.
+  bool quoted(std::size_t i) const { return quoted_[i]; }
   /// What is wrong at `line()`; empty: nothing.
   std::string_view error() const noexcept { return error_; }
 
@@ -34,6 +36,7 @@ private:
   std::size_t line_ = 1;
   std::size_t record_line_ = 0;
   std::string_view error_;
+  std::vector<bool> quoted_;
 };
 
 } // namespace millrace::enrich

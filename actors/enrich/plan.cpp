@@ -44,6 +44,8 @@ public:
   }
 
   plan_ptr build() {
+    if (options_.duplicates)
+      add(*options_.duplicates);
     for (std::size_t i = 0; i < options_.steps.size(); ++i) {
       path_ = "enrich.steps[" + std::to_string(i) + "]";
       std::visit([&](const auto& s) { this->add(s); }, options_.steps[i]);
@@ -118,6 +120,25 @@ private:
   }
 
   void append(operation op) { out_->operations.push_back(std::move(op)); }
+
+  void add(const duplicates_options& o) {
+    compiled_duplicates d;
+    d.within = o.within;
+    d.limits = o.limits;
+    const auto use = [&](const std::string& name) {
+      const auto at = out_->input->index_of(name);
+      if (at)
+        read_.insert(*at);
+      else
+        report("enrich.duplicates", "no field named `" + name + "`", did_you_mean(name));
+      return at.value_or(0);
+    };
+    for (const auto& name : o.key)
+      d.columns.push_back(use(name));
+    d.id = use(o.id);
+    d.columns.push_back(d.id);
+    out_->duplicates = std::move(d);
+  }
 
   void add(const filter_step& s) {
     const auto path = path_ + ".filter";
@@ -258,8 +279,29 @@ private:
       need(slot, false);
     }
     out_->output = std::make_shared<const schema>(std::move(fields));
+    out_->declared = options_.tables;
+    for (const auto& t : options_.tables)
+      out_->layouts.emplace(t.name, layout_of(t.name));
     for (const auto slot : read_)
       out_->read.push_back((*out_->input)[slot].name);
+  }
+
+  /// Contents may have nulls in later versions, unless a field of the output was promised to have none.
+  schema layout_of(const std::string& name) const {
+    const auto it = tables_.find(name);
+    if (it == tables_.end())
+      return {};
+    const auto& t = *it->second;
+    std::vector<field> fields{t.columns().fields().begin(), t.columns().fields().end()};
+    for (auto& f : fields)
+      f.nullable = true;
+    fields[t.key_column()].nullable = false;
+    for (const auto& o : out_->operations)
+      if (const auto* op = std::get_if<lookup_op>(&o.what);
+          op && op->table == name && op->missing != missing_policy::keep)
+        for (const auto c : op->columns)
+          fields[c].nullable = t.columns()[c].nullable;
+    return schema{std::move(fields)};
   }
 
   const options& options_;
@@ -277,6 +319,12 @@ private:
 };
 
 } // namespace
+
+const schema& compiled_plan::table_columns(std::string_view table) const {
+  static const schema none;
+  const auto it = layouts.find(table);
+  return it == layouts.end() ? none : it->second;
+}
 
 plan_ptr make_plan(const options& o, schema_ptr input, const table_map& tables, std::vector<diagnostic>& findings) {
   return builder{o, std::move(input), tables, findings}.build();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/enrich/csv_records.hpp"
 #include "actors/enrich/plan.hpp"
+#include "actors/enrich/table_contents.hpp"
 #include "actors/expressions/expression.hpp"
 #include "messaging/codec/decode_text.hpp"
 
@@ -8,10 +9,8 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
+#include <limits>
 #include <set>
-#include <sstream>
 
 namespace millrace::enrich {
 
@@ -140,7 +139,9 @@ bool set_cell(batch_builder& to, std::size_t c, data_type type, const std::strin
 
 class table_reader {
 public:
-  table_reader(const table_options& o, std::string_view text) : options_{o}, text_{text}, records_{text} {}
+  /// With `layout` the text is that of `contents_of`, without it a file.
+  table_reader(const table_options& o, std::string_view text, const schema* layout = nullptr)
+    : options_{o}, text_{text}, layout_{layout}, records_{text} {}
 
   result<table_ptr> read() {
     if (auto ok = header(); !ok)
@@ -156,18 +157,22 @@ public:
       return fail(std::string{records_.error()});
     auto batch = rows.finish();
     for (std::size_t c = 0; c < fields_.size(); ++c)
-      fields_[c].nullable = batch.columns[c].has_nulls();
+      fields_[c].nullable = batch.columns[c].has_nulls() || is_remote();
+    fields_[key_].nullable = false;
     auto out = std::make_shared<column_table>(schema{fields_}, std::move(batch), key_, hash());
     std::uint32_t earlier = 0;
     if (const auto row = out->index(earlier); row != table::not_found)
-      return fail("the key `" + keys_[row].first + "` stands in line " + std::to_string(keys_[earlier].second) +
-                    " already",
-                  keys_[row].second);
+      return layout_ ? fail("the key `" + keys_[row].first + "` is there twice")
+                     : fail("the key `" + keys_[row].first + "` stands in line " +
+                              std::to_string(keys_[earlier].second) + " already",
+                            keys_[row].second);
     return table_ptr{std::move(out)};
   }
 
 private:
   error fail(std::string message, std::size_t line = 0, std::string hint = {}) const {
+    if (layout_)
+      return {ec::config, "table `" + options_.name + "`: " + std::move(message), std::move(hint)};
     return {ec::config,
             "table `" + options_.name + "`: " + options_.file + ":" +
               std::to_string(line == 0 ? records_.line() : line) + ": " + std::move(message),
@@ -203,7 +208,17 @@ private:
     key_ = static_cast<std::size_t>(key - names.begin());
     if (!is_key_type(fields_[key_].type))
       return fail("the key column must be string, int or uint, not " + std::string{to_string(fields_[key_].type)});
-    return {};
+    return layout_ ? check_layout() : result<void>{};
+  }
+
+  bool is_remote() const noexcept { return options_.remote.what != remote_table::kind::none; }
+
+  /// `contents_of` ordered the columns; contents from elsewhere may be of another definition.
+  result<void> check_layout() const {
+    bool same = fields_.size() == layout_->size();
+    for (std::size_t c = 0; same && c < fields_.size(); ++c)
+      same = fields_[c].name == (*layout_)[c].name && fields_[c].type == (*layout_)[c].type;
+    return same ? result<void>{} : fail("the columns are not those that the pipeline was loaded with");
   }
 
   result<void> record(batch_builder& rows, const std::vector<std::string>& cells) {
@@ -212,12 +227,20 @@ private:
                   std::to_string(fields_.size()));
     if (cells[key_].empty())
       return fail("the key `" + options_.key + "` is empty");
+    const auto where = [&] { return layout_ ? "the row of key `" + cells[key_] + "`: " : std::string{}; };
     for (std::size_t c = 0; c < cells.size(); ++c) {
       const auto type = fields_[c].type;
-      if (!cells[c].empty() && !set_cell(rows, c, type, cells[c]))
-        return fail(type == data_type::string ? "column `" + fields_[c].name + "` is not UTF-8"
-                                              : "column `" + fields_[c].name + "`: `" + cells[c] + "` is not a " +
-                                                  std::string{to_string(type)});
+      if (cells[c].empty() && !(layout_ && records_.quoted(c))) {
+        if (layout_ && !(*layout_)[c].nullable)
+          return fail(where() + "`" + fields_[c].name + "` has no value", 0,
+                      "it had one in every row when the pipeline was loaded, and a lookup with `missing: drop` or "
+                      "`reject` relies on that; give it one, or restart the pipeline");
+        continue;
+      }
+      if (!set_cell(rows, c, type, cells[c]))
+        return fail(where() + (type == data_type::string ? "column `" + fields_[c].name + "` is not UTF-8"
+                                                         : "column `" + fields_[c].name + "`: `" + cells[c] +
+                                                             "` is not a " + std::string{to_string(type)}));
     }
     rows.finish_row(0, 0, 0, 0);
     keys_.emplace_back(cells[key_], records_.line());
@@ -234,6 +257,7 @@ private:
 
   const table_options& options_;
   std::string_view text_;
+  const schema* layout_;
   csv_records records_;
   std::vector<field> fields_;
   std::size_t key_ = 0;
@@ -243,19 +267,49 @@ private:
 
 } // namespace
 
+result<table_ptr> empty_table(const table_options& options) {
+  const auto cell = [](std::string_view name) {
+    std::string out = "\"";
+    for (const char c : name)
+      out.append(c == '"' ? 2 : 1, c);
+    return out + '"';
+  };
+  auto header = cell(options.key);
+  std::vector<field> fields{{options.key, data_type::string, false}};
+  for (const auto& name : options.columns) {
+    header += ',' + cell(name);
+    fields.push_back({name, data_type::string, true});
+  }
+  for (auto& f : fields)
+    if (const auto it = options.types.find(f.name); it != options.types.end())
+      f.type = it->second;
+  const schema layout{std::move(fields)};
+  return parse_contents(options, layout, header);
+}
+
+result<table_ptr> parse_contents(const table_options& o, const schema& layout, std::string_view contents) {
+  return table_reader{o, contents, &layout}.read();
+}
+
 result<table_ptr> parse_csv_table(const table_options& options, std::string_view text) {
   return table_reader{options, text}.read();
 }
 
 result<table_ptr> load_csv_table(const table_options& options) {
-  std::ifstream file{options.file, std::ios::binary};
-  std::ostringstream text;
-  if (file)
-    text << file.rdbuf();
-  // An empty file sets failbit on `text`; badbit is a read that failed, as of a folder.
-  if (!file.is_open() || text.bad())
-    return error{ec::config, "table `" + options.name + "`: cannot read " + options.file, "check the path"};
-  return parse_csv_table(options, text.str());
+  // A file may be of any size in `batch`; only what travels through a log is bounded.
+  auto text = read_table_file(options, std::numeric_limits<std::size_t>::max());
+  if (!text)
+    return std::move(text).error();
+  if (options.remote.what == remote_table::kind::none)
+    return parse_csv_table(options, *text);
+  auto empty = empty_table(options);
+  if (!empty)
+    return empty;
+  const auto& layout = (*empty)->columns();
+  auto contents = contents_of_csv(options, layout, *text);
+  if (!contents)
+    return std::move(contents).error();
+  return parse_contents(options, layout, *contents);
 }
 
 } // namespace millrace::enrich
