@@ -37,6 +37,7 @@ void frame_queue::resume(const checkpoint& written) {
   written_ = written;
   done_ = written;
   said_ = written.covered.sequence;
+  said_watermark_ = written.watermark;
 }
 
 /// Drops rows that a cut frame before the restart already carried.
@@ -72,6 +73,7 @@ void frame_queue::push(const checkpoint& at, nanoseconds_t source_stamp, std::ve
 
 frame frame_queue::stamped() {
   said_ = done_.covered.sequence;
+  said_watermark_ = done_.watermark;
   frame f;
   f.origin = done_.covered;
   f.watermark = done_.watermark;

@@ -21,6 +21,12 @@ struct checkpoint {
   ledger counters;
 };
 
+/// A frame and the output subject it is for.
+struct lane_frame {
+  std::size_t lane = 0;
+  frame content;
+};
+
 class frame_queue {
 public:
   explicit frame_queue(std::uint64_t definition = 0) : definition_{definition} {}
@@ -37,6 +43,14 @@ public:
   bool empty() const noexcept { return items_.empty(); }
   /// Source place that the last frame handed out covers.
   std::uint64_t covered() const noexcept { return said_; }
+  /// All output of inputs up to `position` was handed out.
+  bool settled(std::uint64_t position) const noexcept { return items_.empty() || said_ >= position; }
+  /// A replay that has come to `position` has passed everything that the subject held at the start.
+  bool replayed(std::uint64_t position) const noexcept {
+    return position >= written_.covered.sequence && replayed_rows_ >= written_.covered.rows;
+  }
+  /// A tick would say a new watermark.
+  bool time_moved() const noexcept { return moved_ && done_.watermark != said_watermark_; }
   /// Estimated bytes waiting.
   std::size_t bytes() const noexcept { return bytes_; }
   /// The next frame, about `max_bytes`; nullopt when nothing waits.
@@ -66,6 +80,7 @@ private:
   nanoseconds_t done_stamp_ = 0;
   bool moved_ = false;
   std::uint64_t said_ = 0;
+  nanoseconds_t said_watermark_ = no_watermark;
 };
 
 } // namespace millrace::runtime

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "actors/runtime/chain.hpp"
+#include "actors/runtime/control_source.hpp"
 #include "actors/runtime/stage_writer.hpp"
 #include "messaging/errors.hpp"
 
@@ -66,6 +67,7 @@ CAF_ADD_TYPE_ID(millrace_runtime, (millrace::runtime::local<millrace::runtime::o
 CAF_ADD_TYPE_ID(millrace_runtime, (millrace::runtime::local<millrace::runtime::write_job>))
 CAF_ADD_TYPE_ID(millrace_runtime, (millrace::runtime::local<millrace::runtime::written>))
 CAF_ADD_TYPE_ID(millrace_runtime, (millrace::runtime::local<millrace::error>))
+CAF_ADD_TYPE_ID(millrace_runtime, (millrace::runtime::local<millrace::runtime::control>))
 
 CAF_ADD_ATOM(millrace_runtime, millrace::runtime, claim_atom, "claim")
 CAF_ADD_ATOM(millrace_runtime, millrace::runtime, fetch_atom, "fetch")
@@ -105,6 +107,8 @@ using partition_actor = caf::typed_actor<
   caf::reacts_to<local<written>>,
   // From reader or writer: it cannot go on.
   caf::reacts_to<local<error>>,
+  // From a control source, through the hub: a version that may be new. Shared by all partitions, never changed.
+  caf::reacts_to<local<control>>,
   // INTERNAL: once a second, ticks and snapshots.
   caf::reacts_to<pulse_atom>,
   // Orderly stop (rule 2.7): finish, snapshot, release, then answer the supervisor `stopped`.

@@ -7,9 +7,16 @@
 #include "actors/runtime/unit_base.hpp"
 #include "messaging/codec/json_writer.hpp"
 
+#include <deque>
+#include <map>
+
 namespace millrace::runtime {
 
 namespace {
+
+/// A lane on which nothing but the origin moves says so only every so many pulses, when there are several: the ticks of
+/// a shuffle are the square of its width, and nothing waits for an origin (rule 1.7).
+constexpr std::uint64_t origin_pulses = 8;
 
 struct partition_state : unit_base {
   static inline const char* name = "millrace.partition";
@@ -21,68 +28,169 @@ struct partition_state : unit_base {
   std::int64_t snapshot_due = 0;
   std::int64_t snapshot_done = 0;
   std::uint64_t snapshot_position = 0;
+  std::uint64_t snapshot_controls = 0;
   std::size_t input_since_snapshot = 0;
-  origin acknowledged;
-  origin in_flight;
+  bool ticks_due = false;
+  std::uint64_t pulses = 0;
+
+  /// The newest version of each name that waits to be recorded, and the one that is being recorded.
+  std::map<std::string, std::shared_ptr<const control>> offered;
+  std::optional<control_record> recording;
+  /// Runs that came while input waits for a control (rule 7.1): as many as there are credits.
+  std::deque<input_run> held;
+  /// Name of the control without which no input is taken; empty: none.
+  std::string waiting_for;
 
   void start(opened& o);
   void take(input_run& run);
   void take(source_run&) {}
+  void offer(const local<control>& c);
   void pump();
   void stored(const written& w);
   void pulse();
 
 private:
-  void write(write_job job);
-  bool snapshot_ready() const;
+  bool consume(input_run& run);
+  void take_held();
+  bool input_waits();
+  void say_waiting();
+  bool record_control();
+  void apply_recorded();
+  bool unsaved() const;
   void take_snapshot();
   void count(const stage_output& out);
   void report_stage();
 };
 
 void partition_state::start(opened& o) {
-  core = std::make_unique<stage_core>(spec.make_processor(), spec.writers, spec.names.definition);
+  core =
+    std::make_unique<stage_core>(spec.make_processor(), spec.writers, spec.names.definition, spec.names.outputs.size());
   if (o.snapshot)
     if (auto r = core->restore(*o.snapshot); !r)
       return fail(error{r.error().code, unit + ": cannot restore the snapshot: " + r.error().message, ""});
-  core->resume(o.outputs.front(), o.rejected);
   snapshot_position = core->position();
+  snapshot_controls = core->controls();
   snapshot_done = env.clock.steady();
   snapshot_due = snapshot_done + std::chrono::nanoseconds{env.tune.snapshot_interval}.count();
-  acknowledged = in_flight = o.outputs.front().covered;
+  std::uint64_t written_to = UINT64_MAX;
+  for (const auto& c : o.outputs)
+    written_to = std::min(written_to, c.covered.sequence);
+  core->resume(o.outputs, o.rejected, std::move(o.controls));
   log::info("partition runs", {{"unit", unit},
                                {"epoch", std::to_string(o.epoch)},
                                {"from", std::to_string(core->position() + 1)},
-                               {"written_to", std::to_string(acknowledged.sequence)}});
+                               {"written_to", std::to_string(written_to)}});
   env.board->set(unit, unit_state::running);
+  say_waiting();
   attach(spawn_log_reader(self->home_system(), env, self, {spec.input_log, core->position() + 1, spec.input_filter}));
+  pump();
 }
 
 void partition_state::take(input_run& run) {
   if (draining)
     return; // not taken, so not owed: the next owner reads it
+  if (input_waits() || !held.empty()) {
+    held.push_back(std::move(run));
+    return;
+  }
+  if (consume(run))
+    pump();
+}
+
+bool partition_state::consume(input_run& run) {
   if (!run.frames.empty())
     lag = env.clock.wall() - run.frames.back().stamp;
   behind = run.behind;
   for (auto& f : run.frames) {
     newest_stamp = f.stamp;
     input_since_snapshot += f.bytes;
-    if (auto r = core->accept(std::move(f)); !r)
-      return fail(std::move(r).error());
+    if (auto r = core->accept(std::move(f)); !r) {
+      fail(std::move(r).error());
+      return false;
+    }
   }
   answer_run(core->pending_bytes());
+  return true;
+}
+
+void partition_state::take_held() {
+  while (!held.empty() && !draining && !input_waits()) {
+    auto run = std::move(held.front());
+    held.pop_front();
+    if (!consume(run))
+      return;
+  }
+}
+
+/// A control must be recorded before the input that it applies to is seen, and each must have come once.
+bool partition_state::input_waits() {
+  say_waiting();
+  return recording || !waiting_for.empty();
+}
+
+void partition_state::say_waiting() {
+  std::string missing;
+  // What was written without (by an older release, say) is replayed without.
+  if (spec.controls && core->replayed())
+    for (const auto& x : spec.controls->names())
+      if (missing.empty() && !core->version(x))
+        missing = x;
+  if (missing == waiting_for)
+    return;
+  waiting_for = std::move(missing);
+  if (waiting_for.empty()) {
+    env.board->set(unit, unit_state::running);
+    return;
+  }
+  const auto text = "waiting for table " + waiting_for;
+  env.board->set(unit, unit_state::waiting, text);
+  log::info(text, {{"unit", unit}});
+}
+
+void partition_state::offer(const local<control>& c) {
+  if (draining)
+    return;
+  offered[c->name] = c.value;
   pump();
 }
 
-void partition_state::write(write_job job) {
-  if (!job.frames.empty())
-    in_flight = job.frames.back().content.origin;
-  send(std::move(job));
+/// Sends the next version that is new to the writer; true when it did. It gets the place that the input has now: until
+/// it is recorded, none is taken.
+bool partition_state::record_control() {
+  if (draining || !core->replayed())
+    return false;
+  while (!offered.empty()) {
+    auto c = std::move(offered.begin()->second);
+    offered.erase(offered.begin());
+    const auto* current = core->version(c->name);
+    if (current && *current == c->hash)
+      continue;
+    recording = control_record{std::move(c), core->controls() + 1, core->position()};
+    write_job job;
+    job.control = recording;
+    send(std::move(job));
+    return true;
+  }
+  return false;
 }
 
-/// Rule 6.2: a manifest for S only after all output with origin ≤ S is acknowledged.
-bool partition_state::snapshot_ready() const {
-  return snapshot && (!core->has_output() || acknowledged.sequence >= snapshot->position);
+void partition_state::apply_recorded() {
+  const auto c = std::move(*recording);
+  recording.reset();
+  const auto r = core->apply(c);
+  if (r)
+    log::info("a table version takes effect", {{"unit", unit},
+                                               {"table", c.what->name},
+                                               {"after", std::to_string(c.position)},
+                                               {"bytes", std::to_string(c.what->contents.size())}});
+  else
+    log::error("a table version is refused, the last one stays",
+               {{"unit", unit}, {"table", c.what->name}, {"why", to_string(r.error())}});
+  take_held();
+}
+
+bool partition_state::unsaved() const {
+  return core->position() != snapshot_position || core->controls() != snapshot_controls;
 }
 
 void partition_state::take_snapshot() {
@@ -98,51 +206,58 @@ void partition_state::count(const stage_output& out) {
     return;
   for (const auto& r : out.rejects)
     m->add_rejected(r.event.reason);
-  if (!out.out)
-    return;
-  for (const auto& s : out.out->sections) {
-    if (s.name != codec::section_alerts)
-      continue;
-    const auto* rule = s.batch.find("rule");
-    const auto* state = s.batch.find("state");
-    for (std::size_t row = 0; row < s.batch.rows; ++row)
-      m->add_alert(rule->text(row), state->text(row));
+  for (const auto& f : out.frames) {
+    for (const auto& s : f.content.sections) {
+      if (s.name != codec::section_alerts)
+        continue;
+      const auto* rule = s.batch.find("rule");
+      const auto* state = s.batch.find("state");
+      for (std::size_t row = 0; row < s.batch.rows; ++row)
+        m->add_alert(rule->text(row), state->text(row));
+    }
   }
 }
 
 void partition_state::pump() {
-  if (writing || !core || released)
+  if (writing || !core || released || record_control())
     return;
   write_job job;
-  if (snapshot_ready()) {
+  if (std::exchange(ticks_due, false))
+    job.frames = core->ticks(core->lanes() == 1 || pulses % origin_pulses == 0);
+  // Rule 6.2: a manifest for S only after all output with origin ≤ S is acknowledged; nothing is in flight here.
+  if (job.frames.empty() && snapshot && core->settled(snapshot->position)) {
     job.snapshot = std::exchange(snapshot, {});
     snapshot_position = job.snapshot->position;
-    return write(std::move(job));
+    snapshot_controls = job.snapshot->controls;
+    return send(std::move(job));
   }
   if (core->has_output()) {
     auto out = core->next(env.tune.frame_bytes);
     count(out);
     job.rejects = std::move(out.rejects);
-    if (out.out)
-      job.frames.push_back({0, std::move(*out.out)});
-    return write(std::move(job));
+    for (auto& f : out.frames)
+      job.frames.push_back(std::move(f));
   }
-  if (draining) {
-    if (auto t = core->tick())
-      job.frames.push_back({0, std::move(*t)});
-    else if (core->position() != snapshot_position) {
+  if (!job.frames.empty() || !job.rejects.empty())
+    return send(std::move(job));
+  if (!draining)
+    return;
+  job.frames = core->ticks();
+  if (job.frames.empty()) {
+    if (unsaved()) {
       take_snapshot();
       return pump();
-    } else
-      job.release = released = true;
-    write(std::move(job));
+    }
+    job.release = released = true;
   }
+  send(std::move(job));
 }
 
 void partition_state::stored(const written& w) {
-  acknowledged = in_flight;
   if (!stored_job(w))
     return;
+  if (w.control)
+    apply_recorded();
   if (w.snapshot) {
     snapshot_done = env.clock.steady();
     if (meters.stage)
@@ -158,17 +273,13 @@ void partition_state::pulse() {
   self->delayed_send(self, env.tune.pulse, pulse_atom_v);
   if (!core || draining)
     return;
+  ++pulses;
   report_stage();
   const bool due = env.clock.steady() >= snapshot_due || input_since_snapshot >= env.tune.snapshot_input_bytes;
-  if (due && !snapshot && core->position() != snapshot_position)
+  if (due && !snapshot && unsaved())
     take_snapshot();
-  if (!writing && !core->has_output()) {
-    if (auto t = core->tick()) {
-      write_job job;
-      job.frames.push_back({0, std::move(*t)});
-      write(std::move(job));
-    }
-  }
+  // With one lane whatever is on its way says more than a tick; with several it may be another lane's.
+  ticks_due = core->lanes() > 1 || (!writing && !core->has_output());
   pump();
 }
 
@@ -193,6 +304,8 @@ partition_actor::behavior_type partition_behavior(partition_actor::stateful_poin
   st.meters = spec.meters;
   st.spec = std::move(spec);
   st.begin(st.spec.names, st.spec.publish, st.spec.trim);
+  if (st.spec.controls)
+    st.spec.controls->subscribe(self);
   return unit_behavior(self);
 }
 

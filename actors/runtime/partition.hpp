@@ -5,6 +5,7 @@
 #pragma once
 
 #include "actors/processor.hpp"
+#include "actors/runtime/control_hub.hpp"
 #include "actors/runtime/environment.hpp"
 #include "actors/runtime/messages.hpp"
 #include "actors/runtime/trimmer.hpp"
@@ -33,6 +34,8 @@ struct partition_spec {
   /// Subjects of the input's writers (rule 3.3).
   std::vector<std::string> writers;
   std::function<std::unique_ptr<processor>()> make_processor;
+  /// Versions of what the processor's `control` takes: no input is taken before each has come once. May be null.
+  std::shared_ptr<control_hub> controls;
   /// Also publish results and alerts as JSON.
   bool publish = false;
   /// Who reads the input, and how long it stays.

@@ -167,6 +167,7 @@ partition_actor::behavior_type sink_behavior(partition_actor::stateful_pointer<s
     [](local<opened>&) {},
     [self](local<input_run>& run) { self->state.take(*run); },
     [](local<source_run>&) {},
+    [](local<control>&) {},
     [](local<written>&) {},
     [self](local<error>& e) { self->state.fail(std::move(*e)); },
     [self](pulse_atom) { self->state.pulse(); },

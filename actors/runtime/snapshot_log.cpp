@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <set>
 
 namespace millrace::runtime {
 
@@ -13,10 +15,29 @@ namespace {
 /// Rule 6.1.
 constexpr std::size_t max_chunk = 512 * 1024;
 
+constexpr std::string_view snapshot_part = ".snap.";
+constexpr std::string_view control_part = ".control.";
+
 std::uint64_t parse_sequence(std::string_view text) {
   std::uint64_t n = 0;
   std::from_chars(text.data(), text.data() + text.size(), n);
   return n;
+}
+
+void put_pieces(byte_writer& out, const std::vector<std::string>& subjects,
+                const std::vector<std::uint64_t>& checksums) {
+  out.u64(subjects.size());
+  for (std::size_t i = 0; i < subjects.size(); ++i) {
+    out.text(subjects[i]);
+    out.u64(checksums[i]);
+  }
+}
+
+void take_pieces(byte_reader& in, std::vector<std::string>& subjects, std::vector<std::uint64_t>& checksums) {
+  for (auto n = in.u64(); n > 0 && in.ok(); --n) {
+    subjects.emplace_back(in.text());
+    checksums.push_back(in.u64());
+  }
 }
 
 } // namespace
@@ -26,6 +47,11 @@ snapshot_log::snapshot_log(bus& b, std::string log, std::string prefix, std::str
   owner_.log = std::move(log);
   owner_.subject = prefix_ + ".owner";
   owner_.scope = expectation::scope::log;
+}
+
+error snapshot_log::other_definition() const {
+  return {ec::config, "the snapshot on " + owner_.log + " was written by another definition of this pipeline",
+          "restore the old pipeline file, or run the changed one under a new `pipeline:` name"};
 }
 
 result<snapshot_log::manifest> snapshot_log::read_manifest(std::uint64_t sequence) {
@@ -38,17 +64,15 @@ result<snapshot_log::manifest> snapshot_log::read_manifest(std::uint64_t sequenc
   if (f->kind != frame_kind::manifest)
     return error{ec::corrupt, owner_.log + " sequence " + std::to_string(sequence) + " is not a manifest", ""};
   if (f->definition != definition_)
-    return error{ec::config, "the snapshot on " + owner_.log + " was written by another definition of this pipeline",
-                 "restore the old pipeline file, or run the changed one under a new `pipeline:` name"};
+    return other_definition();
   manifest out;
   out.sequence = sequence;
   byte_reader in{f->blob};
   out.position = in.u64();
   out.previous = in.u64();
-  for (auto n = in.u64(); n > 0 && in.ok(); --n) {
-    out.subjects.emplace_back(in.text());
-    out.checksums.push_back(in.u64());
-  }
+  take_pieces(in, out.chunks.subjects, out.chunks.checksums);
+  if (in.ok() && !in.done())
+    out.controls = in.u64(); // not said by states without controls
   if (!in.done())
     return error{ec::corrupt, "the manifest at " + owner_.log + " sequence " + std::to_string(sequence) + " is damaged",
                  ""};
@@ -64,12 +88,12 @@ result<std::optional<std::string>> snapshot_log::newest() {
   if (!m)
     return std::move(m).error();
   std::string state;
-  for (std::size_t i = 0; i < m->subjects.size(); ++i) {
-    auto tail = bus_.tail(owner_.log, m->subjects[i]);
+  for (std::size_t i = 0; i < m->chunks.subjects.size(); ++i) {
+    auto tail = bus_.tail(owner_.log, m->chunks.subjects[i]);
     if (!tail)
       return std::move(tail).error();
-    if (!*tail || frame_checksum((*tail)->payload) != m->checksums[i])
-      return error{ec::corrupt, "snapshot chunk " + m->subjects[i] + " is missing or altered", ""};
+    if (!*tail || frame_checksum((*tail)->payload) != m->chunks.checksums[i])
+      return error{ec::corrupt, "snapshot chunk " + m->chunks.subjects[i] + " is missing or altered", ""};
     auto f = decode_frame((*tail)->payload);
     if (!f)
       return std::move(f).error();
@@ -85,53 +109,136 @@ result<std::optional<std::string>> snapshot_log::newest() {
 
 /// Chunks that no kept manifest names: of a snapshot that was interrupted, or not yet forgotten when its owner ended.
 void snapshot_log::drop_orphans() {
-  auto chunks = bus_.tails(owner_.log, prefix_ + ".snap.>");
+  auto chunks = bus_.tails(owner_.log, prefix_ + std::string{snapshot_part} + ">");
   if (!chunks)
     return; // they cost room, nothing else
   for (const auto& c : *chunks) {
     const bool named = std::any_of(kept_.begin(), kept_.end(), [&](const manifest& m) {
-      return std::find(m.subjects.begin(), m.subjects.end(), c.subject) != m.subjects.end();
+      const auto& s = m.chunks.subjects;
+      return std::find(s.begin(), s.end(), c.subject) != s.end();
     });
     if (!named)
       (void)bus_.drop(owner_.log, c.subject);
   }
 }
 
-result<void> snapshot_log::write(std::string_view state, std::uint64_t position, const append_policy& policy) {
-  manifest m;
-  m.position = position;
-  m.previous = kept_.empty() ? 0 : kept_.back().sequence;
-  const auto id = std::to_string(owner_.epoch) + "-" + std::to_string(++counter_);
+result<std::vector<control_record>> snapshot_log::controls() {
+  controls_.clear();
+  auto found = bus_.tails(owner_.log, prefix_ + std::string{control_part} + ">");
+  if (!found)
+    return std::move(found).error();
+  std::map<std::string, const message*, std::less<>> by_subject;
+  for (const auto& m : *found)
+    by_subject.emplace(m.subject, &m);
+  const auto contained = kept_.empty() ? 0 : kept_.back().controls;
+  const auto needed = kept_.empty() ? 0 : kept_.front().controls;
+  std::vector<control_record> out;
+  std::set<std::string, std::less<>> named;
+  for (const auto& m : *found) {
+    auto f = decode_frame(m.payload);
+    if (!f)
+      return std::move(f).error();
+    if (f->kind != frame_kind::manifest)
+      continue;
+    if (f->definition != definition_)
+      return other_definition();
+    auto what = std::make_shared<control>();
+    control_record c;
+    pieces chunks;
+    byte_reader in{f->blob};
+    c.serial = in.u64();
+    c.position = in.u64();
+    what->name = in.text();
+    what->hash = in.u64();
+    take_pieces(in, chunks.subjects, chunks.checksums);
+    if (!in.done())
+      return error{ec::corrupt, "the control at " + m.subject + " is damaged", ""};
+    if (c.serial <= needed)
+      continue;
+    named.insert(m.subject);
+    named.insert(chunks.subjects.begin(), chunks.subjects.end());
+    auto& kept = controls_.emplace_back(kept_control{c.serial, chunks.subjects});
+    kept.subjects.insert(kept.subjects.begin(), m.subject);
+    if (c.serial <= contained)
+      continue;
+    for (std::size_t i = 0; i < chunks.subjects.size(); ++i) {
+      const auto chunk = by_subject.find(chunks.subjects[i]);
+      if (chunk == by_subject.end() || frame_checksum(chunk->second->payload) != chunks.checksums[i])
+        return error{ec::corrupt, "control chunk " + chunks.subjects[i] + " is missing or altered", ""};
+      auto piece = decode_frame(chunk->second->payload);
+      if (!piece)
+        return std::move(piece).error();
+      what->contents += piece->blob;
+    }
+    c.what = std::move(what);
+    out.push_back(std::move(c));
+  }
+  for (const auto& m : *found)
+    if (!named.contains(m.subject))
+      (void)bus_.drop(owner_.log, m.subject);
+  const auto by_serial = [](const auto& a, const auto& b) { return a.serial < b.serial; };
+  std::sort(out.begin(), out.end(), by_serial);
+  std::sort(controls_.begin(), controls_.end(), by_serial);
+  for (std::size_t i = 0; i < out.size(); ++i)
+    if (out[i].serial != contained + i + 1)
+      return error{ec::corrupt, "control " + std::to_string(contained + i + 1) + " is missing on " + owner_.log,
+                   "restore the log, or start the pipeline under a new name"};
+  return out;
+}
+
+result<std::uint64_t> snapshot_log::append_alone(const std::string& subject, frame& f, const append_policy& policy) {
+  lane to;
+  to.log = owner_.log;
+  to.subject = subject;
+  to.scope = expectation::scope::log;
+  to.epoch = owner_.epoch;
+  to.expected = owner_.expected;
+  f.definition = definition_;
+  auto request = next_frame(to, f, encoder_, writer_);
+  if (auto r = append_all(bus_, {&request, 1}, policy); !r)
+    return r.error();
+  owner_.expected = to.expected;
+  return to.checksum;
+}
+
+result<snapshot_log::pieces> snapshot_log::append_pieces(const std::string& prefix, const std::string& id,
+                                                         std::string_view bytes, const append_policy& policy) {
+  pieces out;
   std::size_t at = 0;
   do {
-    lane chunk;
-    chunk.log = owner_.log;
-    chunk.subject = prefix_ + ".snap." + id + "." + std::to_string(m.subjects.size());
-    chunk.scope = expectation::scope::log;
-    chunk.epoch = owner_.epoch;
-    chunk.expected = owner_.expected;
     frame f;
     f.kind = frame_kind::chunk;
     f.note = id;
-    f.definition = definition_;
-    f.blob = state.substr(at, max_chunk);
+    f.blob = bytes.substr(at, max_chunk);
     at += f.blob.size();
-    auto request = next_frame(chunk, f, encoder_, writer_);
-    if (auto r = append_all(bus_, {&request, 1}, policy); !r)
-      return r;
-    owner_.expected = chunk.expected;
-    m.subjects.push_back(chunk.subject);
-    m.checksums.push_back(chunk.checksum);
-  } while (at < state.size());
+    auto subject = prefix + id + "." + std::to_string(out.subjects.size());
+    auto checksum = append_alone(subject, f, policy);
+    if (!checksum)
+      return std::move(checksum).error();
+    out.subjects.push_back(std::move(subject));
+    out.checksums.push_back(*checksum);
+  } while (at < bytes.size());
+  return out;
+}
+
+result<void> snapshot_log::write(std::string_view state, std::uint64_t position, std::uint64_t controls,
+                                 const append_policy& policy) {
+  manifest m;
+  m.position = position;
+  m.previous = kept_.empty() ? 0 : kept_.back().sequence;
+  m.controls = controls;
+  const auto id = std::to_string(owner_.epoch) + "-" + std::to_string(++counter_);
+  auto chunks = append_pieces(prefix_ + std::string{snapshot_part}, id, state, policy);
+  if (!chunks)
+    return chunks.error();
+  m.chunks = std::move(*chunks);
 
   byte_writer blob;
   blob.u64(m.position);
   blob.u64(m.previous);
-  blob.u64(m.subjects.size());
-  for (std::size_t i = 0; i < m.subjects.size(); ++i) {
-    blob.text(m.subjects[i]);
-    blob.u64(m.checksums[i]);
-  }
+  put_pieces(blob, m.chunks.subjects, m.chunks.checksums);
+  if (controls > 0)
+    blob.u64(controls);
   frame f;
   f.kind = frame_kind::manifest;
   f.definition = definition_;
@@ -144,11 +251,45 @@ result<void> snapshot_log::write(std::string_view state, std::uint64_t position,
   kept_.push_back(std::move(m));
   while (kept_.size() > 2) {
     // Failing to forget costs room, nothing else; the next start does not see these chunks.
-    for (const auto& s : kept_.front().subjects)
+    for (const auto& s : kept_.front().chunks.subjects)
       (void)bus_.drop(owner_.log, s);
     kept_.pop_front();
     (void)bus_.trim(owner_.log, owner_.subject, kept_.front().sequence);
   }
+  forget_controls();
+  return {};
+}
+
+/// Those that the older kept snapshot contains: nothing goes back behind it.
+void snapshot_log::forget_controls() {
+  while (!controls_.empty() && controls_.front().serial <= kept_.front().controls) {
+    // The record first: what is left of a control without one is an orphan.
+    for (const auto& s : controls_.front().subjects)
+      (void)bus_.drop(owner_.log, s);
+    controls_.pop_front();
+  }
+}
+
+result<void> snapshot_log::record(const control_record& c, const append_policy& policy) {
+  const auto prefix = prefix_ + std::string{control_part};
+  const auto id = std::to_string(owner_.epoch) + "-" + std::to_string(++counter_);
+  auto chunks = append_pieces(prefix, id, c.what->contents, policy);
+  if (!chunks)
+    return chunks.error();
+  byte_writer blob;
+  blob.u64(c.serial);
+  blob.u64(c.position);
+  blob.text(c.what->name);
+  blob.u64(c.what->hash);
+  put_pieces(blob, chunks->subjects, chunks->checksums);
+  frame f;
+  f.kind = frame_kind::manifest;
+  f.blob = blob.take();
+  if (auto r = append_alone(prefix + id, f, policy); !r)
+    return r.error();
+  kept_control kept{c.serial, std::move(chunks->subjects)};
+  kept.subjects.insert(kept.subjects.begin(), prefix + id);
+  controls_.push_back(std::move(kept));
   return {};
 }
 

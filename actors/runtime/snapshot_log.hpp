@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
 /// Snapshots on a partition's state log (semantics.md, section 6): chunks on subjects of their own, then a manifest
-/// that names them. A snapshot counts only from its manifest; the newest two are kept.
+/// that names them. A snapshot counts only from its manifest; the newest two are kept. Between them stand the controls
+/// (rule 7.1), each as chunks and a record that names them, on subjects of its own.
 ///
 /// Blocks on the bus; one thread at a time.
 #pragma once
 
 #include "actors/runtime/append.hpp"
+#include "actors/runtime/control_record.hpp"
 
 #include <deque>
 #include <optional>
@@ -18,7 +20,8 @@ namespace millrace::runtime {
 
 class snapshot_log {
 public:
-  /// @param prefix Subjects are `<prefix>.owner` (claims, manifests, releases) and `<prefix>.snap.<id>.<n>`.
+  /// @param prefix Subjects are `<prefix>.owner` (claims, manifests, releases) `<prefix>.snap.<id>.<n>`,
+  /// `<prefix>.control.<id>` and `<prefix>.control.<id>.<n>`.
   snapshot_log(bus& b, std::string log, std::string prefix, std::string writer, std::uint64_t definition);
 
   /// The lane to claim, first of all lanes of the partition.
@@ -28,23 +31,41 @@ public:
   /// ec::config (written by another definition: says what to do).
   result<std::optional<std::string>> newest();
 
-  /// Stores a snapshot for input position `position`, then forgets the one before the previous.
-  result<void> write(std::string_view state, std::uint64_t position, const append_policy& policy);
+  /// Controls that the newest snapshot does not contain, in order; to be called after `newest`. Errors: the same.
+  result<std::vector<control_record>> controls();
+
+  /// Stores a snapshot for input position `position` that contains the controls up to number `controls`, then forgets
+  /// the one before the previous, and the controls that no kept snapshot needs.
+  result<void> write(std::string_view state, std::uint64_t position, std::uint64_t controls,
+                     const append_policy& policy);
+  /// Records a control: once it returns, every replay gets it.
+  result<void> record(const control_record& c, const append_policy& policy);
   /// Appends `release` (rule 2.7).
   result<void> release(const append_policy& policy);
   /// Input position of the older kept snapshot: what the input may be trimmed to; 0: nothing.
   std::uint64_t trim_position() const noexcept { return kept_.size() < 2 ? 0 : kept_.front().position; }
 
 private:
+  struct pieces {
+    std::vector<std::string> subjects;
+    std::vector<std::uint64_t> checksums;
+  };
   struct manifest {
     std::uint64_t sequence = 0;
     std::uint64_t position = 0;
     std::uint64_t previous = 0;
-    std::vector<std::string> subjects;
-    std::vector<std::uint64_t> checksums;
+    /// Number of the last control in its state.
+    std::uint64_t controls = 0;
+    pieces chunks;
   };
   result<manifest> read_manifest(std::uint64_t sequence);
+  result<pieces> append_pieces(const std::string& prefix, const std::string& id, std::string_view bytes,
+                               const append_policy& policy);
+  /// Appends to a subject of its own, fenced by the log.
+  result<std::uint64_t> append_alone(const std::string& subject, frame& f, const append_policy& policy);
+  error other_definition() const;
   void drop_orphans();
+  void forget_controls();
 
   bus& bus_;
   std::string prefix_;
@@ -55,6 +76,11 @@ private:
   std::uint64_t counter_ = 0;
   /// Oldest first, at most two.
   std::deque<manifest> kept_;
+  struct kept_control {
+    std::uint64_t serial = 0;
+    std::vector<std::string> subjects;
+  };
+  std::deque<kept_control> controls_;
 };
 
 } // namespace millrace::runtime

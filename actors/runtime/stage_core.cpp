@@ -10,6 +10,8 @@ namespace millrace::runtime {
 namespace {
 
 constexpr std::uint64_t state_version = 1;
+/// With the controls applied so far; written only when there were any.
+constexpr std::uint64_t state_version_controls = 2;
 
 /// An event of a shard that was idle comes after what the other shards have closed: it is judged by that. For any
 /// other shard the partition's watermark is never ahead of the row's own.
@@ -22,17 +24,28 @@ void raise_watermarks(event_batch& b, nanoseconds_t partition) {
 
 } // namespace
 
-stage_core::stage_core(std::unique_ptr<processor> p, std::vector<std::string> writers, std::uint64_t definition)
-  : processor_{std::move(p)}, input_{std::move(writers)}, queue_{definition}, no_rows_{event_batch::make(
-                                                                                std::make_shared<schema>())} {}
+stage_core::stage_core(std::unique_ptr<processor> p, std::vector<std::string> writers, std::uint64_t definition,
+                       std::size_t lanes)
+  : processor_{std::move(p)}, input_{std::move(writers)}, lanes_(lanes, frame_queue{definition}),
+    split_(lanes), no_rows_{event_batch::make(std::make_shared<schema>())} {}
 
 result<void> stage_core::restore(std::string_view state) {
   byte_reader in{state};
-  if (in.u64() != state_version)
+  const auto version = in.u64();
+  if (version != state_version && version != state_version_controls)
     return error{ec::corrupt, "the snapshot has an unknown version", ""};
   if (auto r = input_.load(in.text()); !r)
     return r;
   const auto body = in.text();
+  controls_ = 0;
+  versions_.clear();
+  if (version == state_version_controls) {
+    controls_ = in.u64();
+    for (auto n = in.u64(); n > 0 && in.ok(); --n) {
+      auto name = std::string{in.text()};
+      versions_[std::move(name)] = in.u64();
+    }
+  }
   if (!in.done())
     return error{ec::corrupt, "the snapshot is cut short or too long", ""};
   return processor_->restore(body);
@@ -40,15 +53,62 @@ result<void> stage_core::restore(std::string_view state) {
 
 stage_state stage_core::snapshot() const {
   byte_writer out;
-  out.u64(state_version);
+  out.u64(controls_ == 0 ? state_version : state_version_controls);
   out.text(input_.save());
   out.text(processor_->snapshot());
-  return {out.take(), input_.sequence()};
+  if (controls_ > 0) {
+    out.u64(controls_);
+    out.u64(versions_.size());
+    for (const auto& [name, hash] : versions_) {
+      out.text(name);
+      out.u64(hash);
+    }
+  }
+  return {out.take(), input_.sequence(), controls_};
 }
 
-void stage_core::resume(const checkpoint& written, const reject_mark& rejected) {
-  queue_.resume(written);
+void stage_core::resume(const std::vector<checkpoint>& written, const reject_mark& rejected,
+                        std::vector<control_record> controls) {
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    lanes_[i].resume(written[i]);
+    // A snapshot says that the subject has all output up to it, but perhaps nobody has told the subject's readers yet.
+    if (written[i].covered.sequence < input_.sequence())
+      lanes_[i].push(now(input_.checksum()), 0, {});
+  }
   rejected_ = rejected;
+  for (auto& c : controls)
+    if (c.serial > controls_)
+      logged_.push_back(std::move(c));
+  apply_logged();
+}
+
+checkpoint stage_core::now(std::uint64_t checksum) const {
+  return {{input_.sequence(), checksum, 0}, input_.watermark(), input_.high_time(), processor_->counters()};
+}
+
+bool stage_core::replayed() const noexcept {
+  const auto at = input_.sequence();
+  return logged_.empty() && at >= rejected_.sequence &&
+         std::all_of(lanes_.begin(), lanes_.end(), [at](const auto& l) { return l.replayed(at); });
+}
+
+const std::uint64_t* stage_core::version(std::string_view name) const {
+  const auto at = versions_.find(name);
+  return at == versions_.end() ? nullptr : &at->second;
+}
+
+result<void> stage_core::apply(const control_record& c) {
+  controls_ = c.serial;
+  versions_[c.what->name] = c.what->hash;
+  return processor_->control(c.what->name, c.what->contents);
+}
+
+/// A control that the processor refused when it came is refused again: it was reported then.
+void stage_core::apply_logged() {
+  while (!logged_.empty() && logged_.front().position <= input_.sequence()) {
+    (void)apply(logged_.front());
+    logged_.pop_front();
+  }
 }
 
 result<void> stage_core::accept(input_frame&& in) {
@@ -56,8 +116,11 @@ result<void> stage_core::accept(input_frame&& in) {
   if (auto r = input_.accept(in); !r)
     return r;
   // The input must be the one the output was computed from (rule 1.4).
-  const auto& written = queue_.resumed().covered;
-  if (in.sequence == written.sequence && written.checksum != 0 && in.checksum != written.checksum)
+  const bool replaced = std::any_of(lanes_.begin(), lanes_.end(), [&in](const auto& l) {
+    const auto& written = l.resumed().covered;
+    return in.sequence == written.sequence && written.checksum != 0 && in.checksum != written.checksum;
+  });
+  if (replaced)
     return error{ec::corrupt,
                  "input sequence " + std::to_string(in.sequence) + " on " + in.subject +
                    " is not the one that the output was computed from",
@@ -81,22 +144,65 @@ result<void> stage_core::accept(input_frame&& in) {
     step.watermark = input_.watermark();
     processor_->process(step, scratch_);
   }
-  collect(in);
+  if (auto r = collect(in); !r)
+    return r;
+  apply_logged();
   return {};
 }
 
 /// Queues what the processor emitted for `in`, less what the outputs already hold.
-void stage_core::collect(const input_frame& in) {
+result<void> stage_core::collect(const input_frame& in) {
   std::uint64_t n = 0;
   for (auto& r : scratch_.rejected)
     if (reject_mark mark{in.sequence, ++n}; mark > rejected_)
       rejects_.push_back({std::move(r), mark});
-  if (in.sequence <= queue_.resumed().covered.sequence)
-    return; // replayed: the subject holds all of it
-  queue_.push({{in.sequence, in.checksum, 0}, input_.watermark(), input_.high_time(), processor_->counters()},
-              in.content.source_stamp, std::move(scratch_.sections), !rejects_.empty());
+  for (auto& s : scratch_.sections) {
+    if (s.lane >= lanes_.size())
+      return error{ec::internal,
+                   "the stage wrote to output " + std::to_string(s.lane) + " of " + std::to_string(lanes_.size()),
+                   "report this as a bug"};
+    split_[s.lane].push_back(std::move(s));
+  }
+  const auto at = now(in.checksum);
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    auto sections = std::exchange(split_[i], {});
+    if (in.sequence > lanes_[i].resumed().covered.sequence) // else replayed: the subject holds all of it
+      lanes_[i].push(at, in.content.source_stamp, std::move(sections), i == 0 && !rejects_.empty());
+  }
+  return {};
 }
 
-stage_output stage_core::next(std::size_t max_bytes) { return {std::exchange(rejects_, {}), queue_.next(max_bytes)}; }
+std::size_t stage_core::pending_bytes() const noexcept {
+  std::size_t n = 0;
+  for (const auto& l : lanes_)
+    n += l.bytes();
+  return n;
+}
+
+bool stage_core::has_output() const noexcept {
+  return !rejects_.empty() || std::any_of(lanes_.begin(), lanes_.end(), [](const auto& l) { return !l.empty(); });
+}
+
+bool stage_core::settled(std::uint64_t position) const noexcept {
+  return (rejects_.empty() || rejects_.front().mark.sequence > position) &&
+         std::all_of(lanes_.begin(), lanes_.end(), [position](const auto& l) { return l.settled(position); });
+}
+
+stage_output stage_core::next(std::size_t max_bytes) {
+  stage_output out{std::exchange(rejects_, {}), {}};
+  for (std::size_t i = 0; i < lanes_.size(); ++i)
+    if (auto f = lanes_[i].next(max_bytes))
+      out.frames.push_back({i, std::move(*f)});
+  return out;
+}
+
+std::vector<lane_frame> stage_core::ticks(bool origins) {
+  std::vector<lane_frame> out;
+  for (std::size_t i = 0; i < lanes_.size(); ++i)
+    if (origins || lanes_[i].time_moved())
+      if (auto f = lanes_[i].tick())
+        out.push_back({i, std::move(*f)});
+  return out;
+}
 
 } // namespace millrace::runtime

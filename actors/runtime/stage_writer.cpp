@@ -103,6 +103,10 @@ result<opened> stage_writer::open() {
     if (!s)
       return std::move(s).error();
     out.snapshot = std::move(*s);
+    auto controls = state_->controls();
+    if (!controls)
+      return std::move(controls).error();
+    out.controls = std::move(*controls);
   }
   auto mark = read_rejected();
   if (!mark)
@@ -170,10 +174,17 @@ result<written> stage_writer::execute(write_job& job) {
   written out;
   out.input_stamp = job.input_stamp;
   out.rejects = job.rejects.size();
+  if (job.control && state_) {
+    if (auto r = state_->record(*job.control, policy_); !r)
+      return r.error();
+    out.control = true;
+  }
   if (auto r = write_rejects(job.rejects); !r)
     return r.error();
   if (publish_) {
     for (const auto& f : job.frames) {
+      if (f.lane != 0)
+        continue; // partial results on their way to the next step
       // Before the frame: a crash in between publishes again, never not at all.
       for (auto r = publish(f.content); !r; r = publish(f.content)) {
         if (policy_.stop && policy_.stop->load())
@@ -189,7 +200,7 @@ result<written> stage_writer::execute(write_job& job) {
       return r.error();
   if (job.snapshot && state_) {
     const auto begin = steady_();
-    if (auto r = state_->write(job.snapshot->bytes, job.snapshot->position, policy_); !r)
+    if (auto r = state_->write(job.snapshot->bytes, job.snapshot->position, job.snapshot->controls, policy_); !r)
       return r.error();
     out.snapshot = true;
     out.snapshot_bytes = job.snapshot->bytes.size();

@@ -22,7 +22,8 @@ struct partition_names {
   /// `enrich`, `window`, `alert`, `ingest`: as records and metrics say it.
   std::string stage;
   std::uint32_t partition = 0;
-  /// Output logs and subjects; ingest has one per events partition, the others one.
+  /// Output logs and subjects: ingest has one per events partition, a shuffling stage its own first and then one per
+  /// partition of the next step, the others one.
   std::vector<lane> outputs;
   std::string state_log;
   std::string state_prefix;
@@ -40,16 +41,15 @@ struct opened {
   std::optional<std::string> snapshot;
   std::vector<checkpoint> outputs;
   reject_mark rejected;
+  /// Controls that the snapshot does not contain, in order.
+  std::vector<control_record> controls;
   std::uint64_t epoch = 0;
 };
 
-struct lane_frame {
-  std::size_t lane = 0;
-  frame content;
-};
-
-/// Executed in this order: rejects, publications, frames (all lanes at once), snapshot, release.
+/// Executed in this order: control, rejects, publications, frames (all lanes at once), snapshot, release.
 struct write_job {
+  /// To be recorded before it takes effect.
+  std::optional<control_record> control;
   std::vector<marked_reject> rejects;
   std::vector<lane_frame> frames;
   std::optional<stage_state> snapshot;
@@ -67,6 +67,7 @@ struct written {
   std::vector<frame_facts> frames;
   std::uint64_t rejects = 0;
   std::int64_t input_stamp = 0;
+  bool control = false;
   bool snapshot = false;
   std::size_t snapshot_bytes = 0;
   std::int64_t snapshot_ns = 0;
@@ -77,7 +78,8 @@ struct written {
 
 class stage_writer {
 public:
-  /// @param publish Results and alerts also go to plain subscribers as JSON, at least once (section 10).
+  /// @param publish Results and alerts (the rows of the first lane) also go to plain subscribers as JSON, at least once
+  /// (section 10).
   stage_writer(std::shared_ptr<bus> b, partition_names names, append_policy policy, bool publish,
                std::function<std::int64_t()> steady);
 

@@ -50,6 +50,8 @@ struct unit_base {
   void release_credits(std::size_t pending_bytes);
   /// The input below `position` is not needed any more.
   void trim_to(std::uint64_t position);
+  /// A new version of what parametrises the stage; most have nothing of the kind.
+  void offer(const local<control>&) {}
   /// `now`: log time that the delay is measured from.
   void report(const ledger& counters, nanoseconds_t watermark, nanoseconds_t high_time, std::int64_t now);
 };
@@ -64,6 +66,7 @@ partition_actor::behavior_type unit_behavior(Self* self) {
     [self](local<source_run>& run) { self->state.take(*run); },
     [self](local<written>& w) { self->state.stored(*w); },
     [self](local<error>& e) { self->state.fail(std::move(*e)); },
+    [self](local<control>& c) { self->state.offer(c); },
     [self](pulse_atom) { self->state.pulse(); },
     [self](drain_atom) {
       auto& s = self->state;

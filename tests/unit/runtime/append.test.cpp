@@ -237,7 +237,7 @@ TEST_CASE("the newest snapshot comes back whole, in chunks, and only two are kep
     CHECK(found->value_or("") == last);
     for (int i = 0; i < 3; ++i) {
       last.assign(static_cast<std::size_t>(700'000 + i), static_cast<char>('a' + i + start));
-      REQUIRE(s->write(last, static_cast<std::uint64_t>(10 * start + i), test::quick_policy()));
+      REQUIRE(s->write(last, static_cast<std::uint64_t>(10 * start + i), 0, test::quick_policy()));
     }
     if (start == 2)
       REQUIRE(s->release(test::quick_policy()));
@@ -256,7 +256,7 @@ TEST_CASE("a snapshot of another definition is refused with what to do") {
   auto b = make_bus();
   {
     auto s = open_state(*b, 1);
-    REQUIRE(s->write("state", 1, test::quick_policy()));
+    REQUIRE(s->write("state", 1, 0, test::quick_policy()));
   }
   auto s = open_state(*b, 2);
   auto r = s->newest();
@@ -269,7 +269,7 @@ TEST_CASE("a missing chunk is corruption, not an empty state") {
   auto b = make_bus();
   {
     auto s = open_state(*b);
-    REQUIRE(s->write("state", 1, test::quick_policy()));
+    REQUIRE(s->write("state", 1, 0, test::quick_policy()));
   }
   auto chunks = b->tails("STATE", "state.enrich.0.snap.>");
   REQUIRE(chunks);
@@ -295,10 +295,118 @@ TEST_CASE("a snapshot without its manifest does not count") {
     auto s = open_state(*b);
     auto policy = test::quick_policy();
     policy.stop = &stop;
-    REQUIRE_FALSE(s->write("state", 1, policy));
+    REQUIRE_FALSE(s->write("state", 1, 0, policy));
   }
   auto s = open_state(*b);
   auto found = s->newest();
   REQUIRE(found);
   CHECK_FALSE(found->has_value());
+}
+
+namespace {
+
+control_record make_control(std::uint64_t serial, std::uint64_t position, std::string contents) {
+  auto c = std::make_shared<control>();
+  c->name = "t";
+  c->hash = serial;
+  c->contents = std::move(contents);
+  return {c, serial, position};
+}
+
+std::vector<control_record> reopened_controls(bus& b) {
+  auto s = open_state(b);
+  REQUIRE(s->newest());
+  auto r = s->controls();
+  REQUIRE(r);
+  return std::move(*r);
+}
+
+std::size_t control_messages(bus& b) { return b.tails("STATE", "state.enrich.0.control.>")->size(); }
+
+} // namespace
+
+TEST_CASE("controls come back whole and in order until a snapshot contains them") {
+  auto b = make_bus();
+  const std::string large(1'200'000, 'x');
+  {
+    auto s = open_state(*b);
+    REQUIRE(s->newest());
+    REQUIRE(s->controls());
+    REQUIRE(s->record(make_control(1, 0, large), test::quick_policy()));
+    REQUIRE(s->record(make_control(2, 7, ""), test::quick_policy()));
+  }
+  auto found = reopened_controls(*b);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].serial == 1);
+  CHECK(found[0].what->contents == large);
+  CHECK(found[0].what->name == "t");
+  CHECK(found[1].position == 7);
+  CHECK(found[1].what->hash == 2);
+  {
+    auto s = open_state(*b);
+    REQUIRE(s->newest());
+    REQUIRE(s->controls());
+    REQUIRE(s->write("one", 5, 1, test::quick_policy()));
+  }
+  found = reopened_controls(*b);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].serial == 2);
+  {
+    auto s = open_state(*b);
+    REQUIRE(s->newest());
+    REQUIRE(s->controls());
+    REQUIRE(s->record(make_control(3, 9, "c"), test::quick_policy()));
+    REQUIRE(s->write("two", 9, 2, test::quick_policy()));
+    REQUIRE(s->write("three", 10, 3, test::quick_policy()));
+    CHECK(control_messages(*b) == 2); // number 3, which the older of the two kept snapshots does not contain
+  }
+  CHECK(reopened_controls(*b).empty());
+}
+
+TEST_CASE("a control without its record does not count, and its chunks go") {
+  int appends = 0;
+  std::atomic<bool> stop{false};
+  memory_options o;
+  o.before_append = [&](const append_request& r) {
+    const bool record = r.subject.find(".control.") != std::string_view::npos && ++appends == 4;
+    if (record)
+      stop = true;
+    return record ? append_fault::lose_request : append_fault::none;
+  };
+  auto b = make_bus(o);
+  {
+    auto s = open_state(*b);
+    auto policy = test::quick_policy();
+    policy.stop = &stop;
+    REQUIRE_FALSE(s->record(make_control(1, 0, std::string(1'200'000, 'x')), policy));
+  }
+  CHECK(control_messages(*b) == 3);
+  CHECK(reopened_controls(*b).empty());
+  CHECK(control_messages(*b) == 0);
+}
+
+TEST_CASE("an owner that was replaced cannot record a control") {
+  auto b = make_bus();
+  auto old = open_state(*b);
+  auto fresh = open_state(*b);
+  auto r = old->record(make_control(1, 0, "x"), test::quick_policy());
+  REQUIRE_FALSE(r);
+  CHECK(r.error().code == ec::fenced);
+}
+
+TEST_CASE("a missing control chunk is corruption, not an older table") {
+  auto b = make_bus();
+  {
+    auto s = open_state(*b);
+    REQUIRE(s->record(make_control(1, 0, "x"), test::quick_policy()));
+  }
+  const auto chunks = b->tails("STATE", "state.enrich.0.control.*.*");
+  REQUIRE(chunks);
+  for (const auto& m : *chunks)
+    REQUIRE(b->drop("STATE", m.subject));
+  auto s = open_state(*b);
+  REQUIRE(s->newest());
+  auto r = s->controls();
+  REQUIRE_FALSE(r);
+  CHECK(r.error().code == ec::corrupt);
 }

@@ -87,6 +87,52 @@ private:
   ledger counters_;
 };
 
+/// Emits each value times a factor on lane (value modulo lanes); the factor is what the control "factor" last said.
+/// Refuses factors below zero.
+class routing_processor final : public processor {
+public:
+  explicit routing_processor(std::uint32_t lanes) : lanes_{lanes} {}
+
+  void process(const input& in, output& out) override {
+    if (!in.batch || in.batch->columns.empty())
+      return;
+    std::vector<std::vector<std::int64_t>> rows(lanes_);
+    for (auto v : in.batch->columns[0].i64) {
+      ++counters_.in;
+      ++counters_.forwarded;
+      rows[static_cast<std::size_t>(v) % lanes_].push_back(v * factor_);
+    }
+    for (std::uint32_t i = 0; i < lanes_; ++i)
+      if (!rows[i].empty())
+        out.sections.push_back({"", numbers(rows[i]), i});
+  }
+  result<void> control(std::string_view name, std::string_view contents) override {
+    const auto x = std::stoll(std::string{contents});
+    if (name != "factor" || x < 0)
+      return error{ec::invalid, "not a factor", ""};
+    factor_ = x;
+    return {};
+  }
+  std::string snapshot() const override {
+    runtime::byte_writer w;
+    w.i64(factor_);
+    w.u64(counters_.in);
+    return w.take();
+  }
+  result<void> restore(std::string_view bytes) override {
+    runtime::byte_reader r{bytes};
+    factor_ = r.i64();
+    counters_.in = counters_.forwarded = r.u64();
+    return r.done() ? result<void>{} : result<void>{error{ec::corrupt, "short", ""}};
+  }
+  const ledger& counters() const noexcept override { return counters_; }
+
+private:
+  std::uint32_t lanes_;
+  std::int64_t factor_ = 1;
+  ledger counters_;
+};
+
 /// Chained input frames of one writer, as they would stand on a log.
 class input_log {
 public:

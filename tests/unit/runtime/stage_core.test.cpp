@@ -46,12 +46,14 @@ struct outputs {
       mark = r.mark;
       rejects.push_back(r.event.body);
     }
-    if (!o.out || fail_after_rejects == 0)
+    if (o.frames.empty() || fail_after_rejects == 0)
       return;
-    test::append_values(rows, o.out->sections);
-    REQUIRE(o.out->origin.sequence >= last.covered.sequence);
-    REQUIRE(o.out->watermark >= last.watermark);
-    last = {o.out->origin, o.out->watermark, o.out->high_time, o.out->counters};
+    REQUIRE(o.frames.size() == 1);
+    const auto& f = o.frames.front().content;
+    test::append_values(rows, f.sections);
+    REQUIRE(f.origin.sequence >= last.covered.sequence);
+    REQUIRE(f.watermark >= last.watermark);
+    last = {f.origin, f.watermark, f.high_time, f.counters};
   }
 };
 
@@ -67,8 +69,8 @@ outputs undisturbed(const std::vector<input_frame>& inputs) {
     REQUIRE(core->accept(std::move(in)));
   while (core->has_output())
     out.store(core->next(1 << 20));
-  if (auto t = core->tick())
-    out.store(*t);
+  for (auto& t : core->ticks())
+    out.store(t.content);
   return out;
 }
 
@@ -85,7 +87,7 @@ TEST_CASE("crashes at any point, with any frame size, leave outputs as an undist
       auto core = make_core();
       if (durable)
         REQUIRE(core->restore(durable->bytes));
-      core->resume(out.last, out.mark);
+      core->resume({out.last}, out.mark);
       auto steps = random() % 60;
       if (crashes == 11)
         steps = SIZE_MAX;
@@ -102,8 +104,8 @@ TEST_CASE("crashes at any point, with any frame size, leave outputs as an undist
       }
       while (crashes == 11 && core->has_output())
         out.store(core->next(frame_bytes));
-      if (auto t = core->tick())
-        out.store(*t);
+      for (auto& t : core->ticks())
+        out.store(t.content);
       if (crashes < 11 && core->has_output() && random() % 2 == 0)
         out.store(core->next(frame_bytes), random() % 3);
     }
@@ -119,19 +121,19 @@ TEST_CASE("a tick is due once after progress without output") {
   auto core = make_core();
   test::input_log log;
   REQUIRE(core->accept(log.next({}, 5)));
-  auto t = core->tick();
-  REQUIRE(t);
-  CHECK(t->kind == frame_kind::tick);
-  CHECK(t->origin.sequence == 1);
-  CHECK(t->watermark == 5);
-  CHECK_FALSE(core->tick());
+  auto t = core->ticks();
+  REQUIRE(t.size() == 1);
+  CHECK(t.front().content.kind == frame_kind::tick);
+  CHECK(t.front().content.origin.sequence == 1);
+  CHECK(t.front().content.watermark == 5);
+  CHECK(core->ticks().empty());
 }
 
 TEST_CASE("an input that is not the one the output was computed from is refused") {
   auto core = make_core();
   checkpoint written;
   written.covered = {1, 12345, 0};
-  core->resume(written, {});
+  core->resume({written}, {});
   test::input_log log;
   auto r = core->accept(log.next({1, 2}));
   REQUIRE_FALSE(r);
