@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
 /// Abstract syntax of CEL (github.com/google/cel-spec, doc/langdef.md). Operators are calls named as
-/// CEL names them: `_+_ _-_ _*_ _/_ _%_ -_ !_ _==_ _!=_ _<_ _<=_ _>_ _>=_ _&&_ _||_ _?_:_ @in _[_]`.
+/// CEL names them: `_+_ _-_ _*_ _/_ _%_ -_ !_ _==_ _!=_ _<_ _<=_ _>_ _>=_ _&&_ _||_ _?_:_ @in _[_] _[?_] _?._` (of the
+/// last one the second argument is the name as a text). `?_` marks the optional items of a list and the values of the
+/// optional entries of a map.
 #pragma once
 
 #include "messaging/errors.hpp"

@@ -3,6 +3,7 @@
 
 #include "actors/expressions/expression.hpp"
 #include "actors/expressions/lexer.hpp"
+#include "actors/expressions/overloads.hpp"
 
 #include <algorithm>
 #include <array>
@@ -23,6 +24,7 @@ constexpr std::pair<std::string_view, std::string_view> type_names[] = {
   {"map", "map"},
   {"null_type", "null_type"},
   {"type", "type"},
+  {"optional_type", "optional_type"},
   {"google.protobuf.Timestamp", "google.protobuf.Timestamp"},
   {"google.protobuf.Duration", "google.protobuf.Duration"},
 };
@@ -41,19 +43,60 @@ std::string dotted(const node& n) {
   return head.empty() ? head : head + "." + n.name;
 }
 
-std::optional<checked::op> macro(const node& n) {
-  static constexpr std::pair<std::string_view, checked::op> table[] = {{"all", checked::op::all},
-                                                                       {"exists", checked::op::exists},
-                                                                       {"exists_one", checked::op::exists_one},
-                                                                       {"existsOne", checked::op::exists_one},
-                                                                       {"map", checked::op::transform},
-                                                                       {"filter", checked::op::filter}};
-  if (!n.target)
-    return std::nullopt;
-  for (const auto& [name, op] : table)
-    if (n.name == name && (n.args.size() == 2 || (op == checked::op::transform && n.args.size() == 3)))
-      return op;
-  return std::nullopt;
+/// How a macro is written: `target.name(variables..., expressions...)`.
+struct macro_form {
+  std::string_view name;
+  checked::op what;
+  std::size_t variables;
+  /// Expressions after the variables; with the larger number the first of two is a condition.
+  std::size_t least;
+  std::size_t most;
+};
+
+constexpr macro_form macro_forms[] = {
+  {"all", checked::op::all, 1, 1, 1},
+  {"all", checked::op::all, 2, 1, 1},
+  {"exists", checked::op::exists, 1, 1, 1},
+  {"exists", checked::op::exists, 2, 1, 1},
+  {"exists_one", checked::op::exists_one, 1, 1, 1},
+  {"exists_one", checked::op::exists_one, 2, 1, 1},
+  {"existsOne", checked::op::exists_one, 1, 1, 1},
+  {"existsOne", checked::op::exists_one, 2, 1, 1},
+  {"map", checked::op::transform, 1, 1, 2},
+  {"filter", checked::op::filter, 1, 1, 1},
+  {"sortBy", checked::op::sort_by, 1, 1, 1},
+  {"optMap", checked::op::opt_map, 1, 1, 1},
+  {"optFlatMap", checked::op::opt_flat_map, 1, 1, 1},
+  {"transformList", checked::op::transform, 2, 1, 2},
+  {"transformMap", checked::op::transform_map, 2, 1, 2},
+  {"transformMapEntry", checked::op::transform_map_entry, 2, 1, 2},
+};
+
+const macro_form* find_macro(const node& n) {
+  if (n.target)
+    for (const auto& m : macro_forms)
+      if (n.name == m.name && n.args.size() >= m.variables + m.least && n.args.size() <= m.variables + m.most)
+        return &m;
+  return nullptr;
+}
+
+/// Which type a macro runs over.
+bool is_range(const type& t, checked::op macro) {
+  if (is_dyn(t))
+    return true;
+  if (macro == checked::op::opt_map || macro == checked::op::opt_flat_map)
+    return t.what == type_kind::optional;
+  return t.what == type_kind::list || (t.what == type_kind::map && macro != checked::op::sort_by);
+}
+
+std::string_view range_name(checked::op macro) {
+  if (macro == checked::op::opt_map || macro == checked::op::opt_flat_map)
+    return "optional";
+  return macro == checked::op::sort_by ? "list" : "list, map";
+}
+
+bool is_marked(const node& n) {
+  return n.what == node::kind::call && !n.target && n.name == "?_" && n.args.size() == 1;
 }
 
 class checker {
@@ -67,6 +110,7 @@ public:
       return fail(n, "expression is nested deeper than " + std::to_string(max_depth));
     }
     auto c = dispatch(n);
+    c.offset = n.offset;
     --depth_;
     return c;
   }
@@ -158,7 +202,9 @@ private:
     c.what = n.test_only ? checked::op::present : checked::op::select;
     c.name = n.name;
     c.args.push_back(run(*n.target));
-    const auto& of = c.args[0].type;
+    // A selection from an optional is optional (as in cel-go): a.?b.c
+    const bool optional = c.args[0].type.what == type_kind::optional;
+    const auto& of = optional ? c.args[0].type.of[0] : c.args[0].type;
     if (of.what != type_kind::map && !is_dyn(of))
       return fail(n, "type '" + to_string(of) + "' does not support field selection");
     if (n.test_only)
@@ -166,6 +212,8 @@ private:
     else if (of.what == type_kind::map)
       c.type = of.of[1];
     c.type.nullable = !n.test_only && (c.type.nullable || is_dyn(c.type));
+    if (optional && !n.test_only)
+      c.type = type{type_kind::optional, {c.type}};
     return c;
   }
 
@@ -178,7 +226,7 @@ private:
       if (n.name == "has")
         return has(n);
     } else {
-      if (const auto m = macro(n))
+      if (const auto* m = find_macro(n))
         return comprehension(n, *m);
       if (n.target->what == node::kind::identifier && !known(n.target->name))
         if (const auto* f = find_function(n.target->name + "." + n.name, false))
@@ -193,15 +241,24 @@ private:
     return function(n, *f, member);
   }
 
+  /// `math` and such are parts of the names of functions unless a variable is called so.
+  bool is_namespace(const node& n) const {
+    return n.target && n.target->what == node::kind::identifier && !known(n.target->name) &&
+           is_function_namespace(n.target->name);
+  }
+
   checked unknown_function(const node& n) {
+    const auto name = is_namespace(n) ? n.target->name + "." + n.name : n.name;
     std::string hint;
-    if (find_function(n.name, n.target == nullptr) != nullptr)
-      hint = n.target ? "write " + n.name + "(value)" : "write value." + n.name + "(...)";
-    else if (std::find(std::begin(aggregates), std::end(aggregates), n.name) != std::end(aggregates))
+    if (!n.target && std::find(std::begin(aggregates), std::end(aggregates), n.name) != std::end(aggregates))
       hint = "aggregate calls belong in the aggregates of a window";
-    else if (const auto near = nearest(n.name, function_names()); !near.empty())
+    else if (find_function(n.name, n.target == nullptr) != nullptr)
+      hint = n.target ? "write " + n.name + "(value)" : "write value." + n.name + "(...)";
+    else if (const auto* m = find_macro_info(n.name))
+      hint = "write " + std::string{m->form};
+    else if (const auto near = nearest(name, function_names()); !near.empty())
       hint = "did you mean '" + near + "'?";
-    return fail(n, "undeclared reference to '" + n.name + "'", hint);
+    return fail(n, "undeclared reference to '" + name + "'", hint);
   }
 
   checked has(const node& n) {
@@ -247,13 +304,6 @@ private:
     return c;
   }
 
-  static std::vector<type> types_of(std::span<const checked> args) {
-    std::vector<type> types;
-    for (const auto& a : args)
-      types.push_back(a.type);
-    return types;
-  }
-
   checked no_overload(const node& n, std::span<const checked> args, std::string hint) {
     return fail(n, "found no matching overload for '" + n.name + "' applied to '" + to_string(types_of(args)) + "'",
                 std::move(hint));
@@ -272,67 +322,27 @@ private:
       return c;
     const auto result = result_type(f, c.args);
     if (!result)
-      return no_overload(n, c.args, hint_for(n, c.args));
+      return no_overload(n, c.args, overload_hint(n, c.args));
     c.type = *result;
-    c.type.nullable = is_dyn(c.type) || (f.name == "_[_]" && element_nullable(c.args[0].type));
+    c.type.nullable = c.type.nullable || is_dyn(c.type);
     return c;
   }
 
-  static bool element_nullable(const type& t) { return !t.of.empty() && t.of.back().nullable; }
-
-  /// The result of the overload that accepts the arguments; dyn if several could and they differ.
-  static std::optional<type> result_type(const function_info& f, std::span<const checked> args) {
-    const auto types = types_of(args);
-    if ((f.name == "_==_" || f.name == "_!=_") && types.size() == 2)
-      return comparable(types[0], types[1]) ? std::optional{type{type_kind::boolean}} : std::nullopt;
-    if (f.name == "@in" && types.size() == 2 && !types[1].of.empty())
-      return comparable(types[0], types[1].of[0]) ? std::optional{type{type_kind::boolean}} : std::nullopt;
-    const bool dynamic = std::any_of(types.begin(), types.end(), is_dyn);
-    std::optional<type> found;
-    for (const auto& s : signatures_of(f)) {
-      auto result = match(s, types);
-      if (!result)
-        continue;
-      if (found && !(*found == *result))
-        return type{type_kind::dyn};
-      found = std::move(result);
-      if (!dynamic)
-        break;
-    }
-    return found;
-  }
-
-  /// Text of an operand for a hint, unless it is long.
-  static std::string brief(const node& n) {
-    constexpr std::size_t longest = 40;
-    auto text = unparse(n);
-    return text.size() <= longest ? text : "...";
-  }
-
-  static std::string hint_for(const node& n, std::span<const checked> args) {
-    if (n.target || args.size() != 2)
-      return {};
-    const auto& a = args[0].type;
-    const auto& b = args[1].type;
-    if (a.what == type_kind::null || b.what == type_kind::null) {
-      const auto i = a.what == type_kind::null ? 1U : 0U;
-      return n.args[i]->what == node::kind::identifier
-               ? "'" + n.args[i]->name + "' is not optional, so it is never null"
-               : "";
-    }
-    if (is_numeric(a) && is_numeric(b) && !(a == b)) {
-      // Towards double if one is, for it holds both; else towards int.
-      const auto target =
-        a.what == type_kind::float64 || b.what == type_kind::float64 ? type_kind::float64 : type_kind::int64;
-      const auto i = a.what == target ? 1U : 0U;
-      const auto& odd = *n.args[i];
-      if (target == type_kind::float64 && odd.what == node::kind::literal && args[i].type.what == type_kind::int64)
-        return "write " + unparse(odd) + ".0";
-      return "convert it: " + to_string(type{target}) + "(" + brief(odd) + ")";
-    }
-    if (n.name == "_+_" && (a.what == type_kind::string || b.what == type_kind::string))
-      return "convert it: string(" + brief(*n.args[a.what == type_kind::string ? 1U : 0U]) + ")";
-    return {};
+  /// An item of a list or a value of a map; one marked with `?` is an optional and has the type of its value.
+  checked item(const node& n) {
+    if (!is_marked(n))
+      return run(n);
+    checked c;
+    c.what = checked::op::optional_item;
+    c.offset = n.offset;
+    c.args.push_back(run(*n.args[0]));
+    const auto& inner = c.args[0].type;
+    if (inner.what != type_kind::optional && !is_dyn(inner))
+      fail(*n.args[0], "expected an optional after '?' but found '" + to_string(inner) + "'",
+           "write optional.of(value), or no '?'");
+    if (inner.what == type_kind::optional)
+      c.type = inner.of[0];
+    return c;
   }
 
   checked list(const node& n) {
@@ -341,7 +351,7 @@ private:
     type element;
     bool first = true;
     for (const auto& a : n.args) {
-      c.args.push_back(run(*a));
+      c.args.push_back(item(*a));
       element = first ? c.args.back().type : join(element, c.args.back().type);
       first = false;
     }
@@ -360,7 +370,7 @@ private:
       if (!is_dyn(k) && k.what != type_kind::boolean && k.what != type_kind::int64 && k.what != type_kind::uint64 &&
           k.what != type_kind::string)
         fail(*n.args[i], "unsupported key type: " + to_string(k), "keys are bool, int, uint or string");
-      c.args.push_back(run(*n.args[i + 1]));
+      c.args.push_back(item(*n.args[i + 1]));
       key = i == 0 ? k : join(key, k);
       element = i == 0 ? c.args.back().type : join(element, c.args.back().type);
     }
@@ -368,32 +378,71 @@ private:
     return c;
   }
 
-  checked comprehension(const node& n, checked::op what) {
+  void declare(const node& name, type t) {
+    t.nullable = t.nullable || is_dyn(t);
+    locals_.push_back({name.name, std::move(t)});
+  }
+
+  checked comprehension(const node& n, const macro_form& m) {
     checked c;
-    c.what = what;
+    c.what = m.what;
+    c.two_variables = m.variables == 2;
     c.args.push_back(run(*n.target));
     const auto over = c.args[0].type;
-    if (over.what != type_kind::list && over.what != type_kind::map && !is_dyn(over))
+    if (!is_range(over, m.what))
       return fail(*n.target, "expression of type '" + to_string(over) +
-                               "' cannot be the range of a comprehension (must be list, map, or dynamic)");
-    if (n.args[0]->what != node::kind::identifier)
-      return fail(*n.args[0], "argument must be a simple name");
-    locals_.push_back({n.args[0]->name, over.of.empty() ? type{} : over.of[0]});
-    locals_.back().type.nullable = locals_.back().type.nullable || is_dyn(locals_.back().type);
-    c.index = locals_.size() - 1;
-    for (std::size_t i = 1; i < n.args.size(); ++i)
+                               "' cannot be the range of a comprehension (must be " + std::string{range_name(m.what)} +
+                               ", or dynamic)");
+    for (std::size_t i = 0; i < m.variables; ++i)
+      if (n.args[i]->what != node::kind::identifier)
+        return fail(*n.args[i], "argument must be a simple name");
+    if (m.variables == 2 && n.args[0]->name == n.args[1]->name)
+      return fail(*n.args[1], "the two variables need different names");
+    c.index = locals_.size();
+    const type first = over.of.empty() ? type{} : over.of[0];
+    const type index = over.what == type_kind::list ? type{type_kind::int64} : first;
+    declare(*n.args[0], c.two_variables ? index : first);
+    if (c.two_variables)
+      declare(*n.args[1], over.of.empty() ? type{} : over.of.back());
+    for (std::size_t i = m.variables; i < n.args.size(); ++i)
       c.args.push_back(run(*n.args[i]));
-    const auto element = locals_.back().type;
-    locals_.pop_back();
-    const bool condition = what != checked::op::transform || n.args.size() == 3;
-    if (condition && !is_bool(c.args[1]))
-      return fail(*n.args[1], "expected type 'bool' but found '" + to_string(c.args[1].type) + "'");
-    if (what == checked::op::transform)
-      c.type = type{type_kind::list, {c.args.back().type}};
-    else if (what == checked::op::filter)
-      c.type = type{type_kind::list, {element}};
-    else
-      c.type = type_kind::boolean;
+    locals_.resize(c.index);
+    return typed(n, std::move(c), first);
+  }
+
+  /// Checks the expressions of a macro over elements of type `element`, and finds its type.
+  checked typed(const node& n, checked c, const type& element) {
+    using op = checked::op;
+    const bool predicate = c.what == op::all || c.what == op::exists || c.what == op::exists_one ||
+                           c.what == op::filter || c.args.size() == 3;
+    const auto& body = c.args.back().type;
+    if (predicate && !is_bool(c.args[1]))
+      return fail(*n.args[c.two_variables ? 2 : 1],
+                  "expected type 'bool' but found '" + to_string(c.args[1].type) + "'");
+    switch (c.what) {
+    case op::transform: c.type = type{type_kind::list, {body}}; break;
+    case op::filter:
+    case op::sort_by: c.type = type{type_kind::list, {element}}; break;
+    case op::opt_map: c.type = type{type_kind::optional, {body}}; break;
+    case op::opt_flat_map:
+      if (body.what != type_kind::optional && !is_dyn(body))
+        return fail(*n.args[1], "expected an optional but found '" + to_string(body) + "'",
+                    "optMap takes plain values");
+      c.type = body;
+      break;
+    case op::transform_map: {
+      const auto& over = c.args[0].type;
+      const type key = over.what == type_kind::list ? type{type_kind::int64} : element;
+      c.type = type{type_kind::map, {key, body}};
+      break;
+    }
+    case op::transform_map_entry:
+      if (body.what != type_kind::map && !is_dyn(body))
+        return fail(*n.args.back(), "expected a map but found '" + to_string(body) + "'", "write {key: value}");
+      c.type = body;
+      break;
+    default: c.type = type_kind::boolean;
+    }
     return c;
   }
 

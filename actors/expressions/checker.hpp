@@ -40,6 +40,8 @@ struct checked {
     not_null,
     list,
     map,
+    /// An item of a list or a value of a map that is left out if args[0] is none.
+    optional_item,
     /// args: list or map, then the expressions with the local in scope.
     all,
     exists,
@@ -47,12 +49,22 @@ struct checked {
     /// With three arguments the middle one is the condition.
     transform,
     filter,
+    sort_by,
+    transform_map,
+    transform_map_entry,
+    /// args: an optional, then the expression with its value in scope.
+    opt_map,
+    opt_flat_map,
   };
   op what = op::constant;
   expressions::type type;
   value constant;
-  /// Of a variable or local.
+  /// Of a variable or local; of a macro that of its first local.
   std::size_t index = 0;
+  /// The macro has a local for index or key, then one for the value.
+  bool two_variables = false;
+  /// In the text, for messages.
+  std::uint32_t offset = 0;
   const function_info* function = nullptr;
   /// Of the selected field, or the variable, for messages.
   std::string name;

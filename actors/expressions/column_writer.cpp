@@ -47,6 +47,8 @@ column_writer::column_writer(column& out, std::vector<std::uint64_t>& errors, st
   : out_{out}, errors_{errors}, rows_{rows} {}
 
 std::string column_writer::write(const value& v) {
+  if (v.is(value_kind::optional))
+    return write(v.is_none() ? value{} : v.items->front());
   const auto row = row_++;
   std::string failure;
   std::int64_t word = 0;

@@ -4,6 +4,7 @@
 #include "actors/expressions/interpreter.hpp"
 #include "actors/expressions/kernels.hpp"
 #include "actors/expressions/time.hpp"
+#include "actors/expressions/time_zone.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -371,10 +372,16 @@ private:
     instruction i;
     i.run = kernels::accessor(c.function->name, column_type(c.args[0].type));
     if (c.args.size() == 2) {
-      const auto zone = c.args[1].what == checked::op::constant ? parse_zone(c.args[1].constant.s) : std::nullopt;
-      if (!zone || column_type(c.args[0].type) != data_type::timestamp)
+      const auto& zone = c.args[1];
+      if (zone.what != checked::op::constant || zone.type.what != type_kind::string || !find_zone(zone.constant.s) ||
+          column_type(c.args[0].type) != data_type::timestamp)
         return std::nullopt;
-      i.number = *zone;
+      if (const auto fixed = parse_zone(zone.constant.s)) {
+        i.number = *fixed;
+      } else {
+        i.run = kernels::zoned_accessor(c.function->name);
+        i.tree = &zone;
+      }
     }
     const auto v = compile(c.args[0]);
     if (!v)

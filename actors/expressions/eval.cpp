@@ -84,7 +84,7 @@ eval_outcome eval(std::string_view text, std::string_view json_object) {
   fixed_source source{std::move(values)};
   const auto v = interpret(*root, source);
   if (v.is_error())
-    return {3, "error: " + v.s};
+    return {3, v.i > 0 ? "error: " + position(text, static_cast<std::size_t>(v.i - 1)) + ": " + v.s : "error: " + v.s};
   eval_outcome out;
   append_json(out.text, v);
   return out;

@@ -65,7 +65,8 @@ std::shared_ptr<const expression> expression::compile(node_ptr tree, const schem
 
 data_type expression::type() const noexcept { return column_type(impl_->root.type); }
 bool expression::nullable() const noexcept {
-  return impl_->root.type.nullable || impl_->root.type.what == type_kind::null || is_dyn(impl_->root.type);
+  const auto& t = impl_->root.type;
+  return t.nullable || t.what == type_kind::null || t.what == type_kind::optional || is_dyn(t);
 }
 bool expression::is_predicate() const noexcept { return impl_->root.type.what == type_kind::boolean; }
 std::span<const std::size_t> expression::uses() const noexcept { return impl_->uses; }

@@ -75,7 +75,7 @@ void select_rows(const evaluation& e, std::size_t rows, std::vector<std::uint32_
 struct eval_outcome {
   /// 0 value, 2 parse or check error, 3 evaluation error.
   int exit_code = 0;
-  /// JSON of the value, or `error: ...` text (with line and column for exit 2).
+  /// JSON of the value, or `error: ...` text with line and column.
   std::string text;
 };
 eval_outcome eval(std::string_view text, std::string_view json_object);

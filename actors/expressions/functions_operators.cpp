@@ -191,6 +191,8 @@ value at_index(std::span<value> a) {
     const auto* found = find_key(a[0], a[1]);
     return found != nullptr ? *found : value::failure("no such key: " + describe(a[1]));
   }
+  if (a[0].is(optional))
+    return at_optional_index(a);
   if (!a[0].is(list) || !a[1].is_number())
     return no_overload();
   // Any number with a whole value is an index.

@@ -242,6 +242,8 @@ value replace(std::span<value> a) {
 }
 
 value reverse(std::span<value> a) {
+  if (a[0].is(value_kind::list))
+    return value::of_list({a[0].items->rbegin(), a[0].items->rend()});
   if (!are_strings(a, 1))
     return no_overload();
   std::string out;

@@ -2,6 +2,7 @@
 // Accessors of timestamps and durations (langdef.md, "Abstract Types").
 #include "actors/expressions/registry.hpp"
 #include "actors/expressions/time.hpp"
+#include "actors/expressions/time_zone.hpp"
 
 namespace millrace::expressions::native {
 
@@ -19,10 +20,10 @@ value accessor(std::span<value> a, time_part part, std::int64_t duration_unit) {
   if (a.size() == 2) {
     if (!a[1].is(value_kind::string))
       return no_overload();
-    const auto zone = parse_zone(a[1].s);
+    const auto zone = find_zone(a[1].s);
     if (!zone)
-      return value::failure("time zone '" + a[1].s + "' is not supported in this version; use UTC or +hh:mm");
-    offset = *zone;
+      return value::failure(zone_error(a[1].s));
+    offset = zone->offset_at(a[0].i);
   }
   return value::of_int(part_of(part, a[0].i + offset, a[0].nanos));
 }

@@ -15,6 +15,15 @@ public:
   explicit interpreter(variable_source& variables) : variables_{variables} {}
 
   value run(const checked& c) {
+    auto v = compute(c);
+    // An error keeps the place of the innermost part that has no value.
+    if (v.is_error() && v.i == 0)
+      v.i = static_cast<std::int64_t>(c.offset) + 1;
+    return v;
+  }
+
+private:
+  value compute(const checked& c) {
     using op = checked::op;
     switch (c.what) {
     case op::constant: return c.constant;
@@ -32,16 +41,21 @@ public:
     }
     case op::list:
     case op::map: return collection(c);
+    case op::optional_item: break;
     case op::all:
     case op::exists: return quantified(c);
     case op::exists_one: return exactly_one(c);
     case op::transform:
     case op::filter: return selected(c);
+    case op::sort_by: return sorted(c);
+    case op::transform_map:
+    case op::transform_map_entry: return transformed_map(c);
+    case op::opt_map:
+    case op::opt_flat_map: return mapped_optional(c);
     }
     return value::failure("internal error");
   }
 
-private:
   static value mismatch(std::string_view name, std::span<const value> args, const checked& c) {
     std::string text = "no such overload: '" + std::string{name} + "' applied to '(";
     for (std::size_t i = 0; i < args.size(); ++i)
@@ -63,12 +77,16 @@ private:
     if (count > few)
       large.resize(count);
     const std::span<value> args = count > few ? std::span{large} : std::span{small}.first(count);
-    for (std::size_t i = 0; i < count; ++i) {
-      args[i] = run(c.args[i]);
-      if (args[i].is_error())
-        return std::move(args[i]);
+    std::size_t computed = 0;
+    while (computed < count) {
+      auto& a = args[computed];
+      a = run(c.args[computed++]);
+      if (a.is_error())
+        return std::move(a);
+      if (computed == 1 && c.function->first_decides && a.is(value_kind::optional) && !a.is_none())
+        break;
     }
-    auto result = c.function->run(args);
+    auto result = c.function->run(args.first(computed));
     // An unworded failure means that no overload takes these kinds; the arguments are then untouched.
     if (result.is_error() && result.s.empty())
       return mismatch(c.function->name, args, c);
@@ -105,6 +123,17 @@ private:
     if (target.is_error())
       return target;
     const bool test = c.what == checked::op::present;
+    if (target.is(value_kind::optional)) {
+      if (target.is_none())
+        return test ? value::of_bool(false) : std::move(target);
+      const auto& inner = target.items->front();
+      const auto* found = inner.is(value_kind::map) ? find_key(inner, std::string_view{c.name}) : nullptr;
+      if (test)
+        return value::of_bool(found != nullptr);
+      if (!inner.is(value_kind::map))
+        return value::failure("no such key: " + c.name + " (of " + std::string{kind_name(inner)} + ")");
+      return found != nullptr ? value::of_optional(*found) : value::none();
+    }
     if (!target.is(value_kind::map))
       return value::failure("no such overload: field '" + c.name + "' of " + std::string{kind_name(target)});
     const auto* found = find_key(target, std::string_view{c.name});
@@ -117,32 +146,59 @@ private:
     value::items_type items;
     items.reserve(c.args.size());
     for (const auto& a : c.args) {
-      items.push_back(run(a));
-      if (items.back().is_error())
-        return std::move(items.back());
+      const bool optional = a.what == checked::op::optional_item;
+      auto v = run(optional ? a.args[0] : a);
+      if (v.is_error())
+        return v;
+      if (optional && !v.is(value_kind::optional))
+        return value::failure("no such overload: '?' before " + std::string{kind_name(v)});
+      if (!optional)
+        items.push_back(std::move(v));
+      else if (!v.is_none())
+        items.push_back(v.items->front());
+      else if (c.what == checked::op::map)
+        items.pop_back(); // the key
     }
     return c.what == checked::op::list ? value::of_list(std::move(items)) : make_map(std::move(items));
   }
 
-  /// The elements a macro runs over: those of a list, the keys of a map; an error otherwise.
-  value range(const checked& c) {
-    auto over = run(c.args[0]);
-    if (over.is_error() || over.is(value_kind::list))
-      return over;
-    if (!over.is(value_kind::map))
-      return value::failure("no such overload: a macro over " + std::string{kind_name(over)});
-    value::items_type keys;
-    for (std::size_t i = 0; i < over.items->size(); i += 2)
-      keys.push_back((*over.items)[i]);
-    return value::of_list(std::move(keys));
+  /// What a macro runs over: the element (or the key of a map), or index and value, or key and value.
+  struct elements {
+    value over;
+    bool two_variables = false;
+
+    bool is_map() const { return over.is(value_kind::map); }
+    std::size_t size() const { return is_map() ? over.items->size() / 2 : over.items->size(); }
+    const value& value_at(std::size_t i) const { return (*over.items)[is_map() ? 2 * i + 1 : i]; }
+    value key_at(std::size_t i) const {
+      return is_map() ? (*over.items)[2 * i] : value::of_int(static_cast<std::int64_t>(i));
+    }
+    /// The first local.
+    value first_at(std::size_t i) const { return two_variables || is_map() ? key_at(i) : value_at(i); }
+  };
+
+  /// Of an error `over` is that error.
+  elements range(const checked& c) {
+    elements e{run(c.args[0]), c.two_variables};
+    const bool map = e.is_map() && c.what != checked::op::sort_by;
+    if (!e.over.is_error() && !e.over.is(value_kind::list) && !map)
+      e.over = value::failure("no such overload: a macro over " + std::string{kind_name(e.over)});
+    return e;
   }
 
-  value with_local(const checked& c, const value& element, const checked& body) {
+  /// The value of `body` for element `i`.
+  value with_local(const checked& c, const elements& e, std::size_t i, const checked& body) {
+    return with_locals(c, e.first_at(i), e.two_variables ? &e.value_at(i) : nullptr, body);
+  }
+
+  value with_locals(const checked& c, value first, const value* second, const checked& body) {
     if (++iterations_ > max_iterations)
       return value::failure("more than " + std::to_string(max_iterations) + " iterations");
-    if (locals_.size() <= c.index)
-      locals_.resize(c.index + 1);
-    locals_[c.index] = element;
+    if (locals_.size() <= c.index + 1)
+      locals_.resize(c.index + 2);
+    locals_[c.index] = std::move(first);
+    if (second != nullptr)
+      locals_[c.index + 1] = *second;
     return run(body);
   }
 
@@ -152,12 +208,12 @@ private:
 
   value quantified(const checked& c) {
     const bool decisive = c.what == checked::op::exists;
-    auto over = range(c);
-    if (over.is_error())
-      return over;
+    auto e = range(c);
+    if (e.over.is_error())
+      return std::move(e.over);
     value failed = value::of_bool(!decisive);
-    for (const auto& element : *over.items) {
-      auto v = with_local(c, element, c.args[1]);
+    for (std::size_t i = 0; i < e.size(); ++i) {
+      auto v = with_local(c, e, i, c.args[1]);
       if (v.is(value_kind::boolean) && v.b == decisive)
         return v;
       if (iterations_ > max_iterations)
@@ -169,12 +225,12 @@ private:
   }
 
   value exactly_one(const checked& c) {
-    auto over = range(c);
-    if (over.is_error())
-      return over;
+    auto e = range(c);
+    if (e.over.is_error())
+      return std::move(e.over);
     std::size_t count = 0;
-    for (const auto& element : *over.items) {
-      auto v = with_local(c, element, c.args[1]);
+    for (std::size_t i = 0; i < e.size(); ++i) {
+      auto v = with_local(c, e, i, c.args[1]);
       if (!v.is(value_kind::boolean))
         return v.is_error() ? v : not_bool(v);
       count += v.b ? 1 : 0;
@@ -182,26 +238,89 @@ private:
     return value::of_bool(count == 1);
   }
 
-  value selected(const checked& c) {
-    auto over = range(c);
-    if (over.is_error())
-      return over;
-    const bool transform = c.what == checked::op::transform;
-    const bool conditional = !transform || c.args.size() == 3;
-    value::items_type out;
-    for (const auto& element : *over.items) {
+  /// Calls `take(i)` for every element that the condition, if there is one, selects, until it answers an error.
+  template <class F>
+  value for_selected(const checked& c, const elements& e, F&& take) {
+    const bool conditional = c.what == checked::op::filter || c.args.size() == 3;
+    for (std::size_t i = 0; i < e.size(); ++i) {
       if (conditional) {
-        auto v = with_local(c, element, c.args[1]);
+        auto v = with_local(c, e, i, c.args[1]);
         if (!v.is(value_kind::boolean))
           return v.is_error() ? v : not_bool(v);
         if (!v.b)
           continue;
       }
-      out.push_back(transform ? with_local(c, element, c.args.back()) : element);
-      if (out.back().is_error())
-        return std::move(out.back());
+      auto answer = take(i);
+      if (answer.is_error())
+        return answer;
     }
-    return value::of_list(std::move(out));
+    return {};
+  }
+
+  value selected(const checked& c) {
+    auto e = range(c);
+    if (e.over.is_error())
+      return std::move(e.over);
+    value::items_type out;
+    auto failed = for_selected(c, e, [&](std::size_t i) {
+      auto v = c.what == checked::op::filter ? e.first_at(i) : with_local(c, e, i, c.args.back());
+      if (v.is_error())
+        return v;
+      out.push_back(std::move(v));
+      return value{};
+    });
+    return failed.is_error() ? failed : value::of_list(std::move(out));
+  }
+
+  value transformed_map(const checked& c) {
+    auto e = range(c);
+    if (e.over.is_error())
+      return std::move(e.over);
+    value::items_type out;
+    auto failed = for_selected(c, e, [&](std::size_t i) {
+      auto v = with_local(c, e, i, c.args.back());
+      if (v.is_error())
+        return v;
+      if (c.what == checked::op::transform_map) {
+        out.push_back(e.key_at(i));
+        out.push_back(std::move(v));
+        return value{};
+      }
+      if (!v.is(value_kind::map))
+        return value::failure("no such overload: an entry of transformMapEntry is " + std::string{kind_name(v)});
+      out.insert(out.end(), v.items->begin(), v.items->end());
+      return out.size() / 2 > max_result_items ? value::failure("map larger than " + std::to_string(max_result_items))
+                                               : value{};
+    });
+    return failed.is_error() ? failed : make_map(std::move(out));
+  }
+
+  value sorted(const checked& c) {
+    auto e = range(c);
+    if (e.over.is_error())
+      return std::move(e.over);
+    value::items_type keys;
+    for (std::size_t i = 0; i < e.size(); ++i) {
+      keys.push_back(with_local(c, e, i, c.args[1]));
+      if (keys.back().is_error())
+        return std::move(keys.back());
+    }
+    return sorted_by(*e.over.items, keys, "sortBy");
+  }
+
+  value mapped_optional(const checked& c) {
+    auto target = run(c.args[0]);
+    if (target.is_error() || target.is_none())
+      return target;
+    const bool flat = c.what == checked::op::opt_flat_map;
+    const std::string name = flat ? "optFlatMap" : "optMap";
+    if (!target.is(value_kind::optional))
+      return value::failure("no such overload: " + name + " of " + std::string{kind_name(target)});
+    auto v = with_locals(c, target.items->front(), nullptr, c.args[1]);
+    if (v.is_error() || (flat && v.is(value_kind::optional)))
+      return v;
+    return flat ? value::failure("no such overload: result of " + name + " is " + std::string{kind_name(v)})
+                : value::of_optional(std::move(v));
   }
 
   variable_source& variables_;

@@ -138,6 +138,7 @@ void append_json(std::string& out, const value& v) {
   case value_kind::bytes: codec::append_base64(out, v.s); break;
   case value_kind::timestamp: out += '"' + format_timestamp(v.i, v.nanos, fraction::groups) + '"'; break;
   case value_kind::duration: out += '"' + format_duration(v.i) + '"'; break;
+  case value_kind::optional: append_json(out, v.is_none() ? value{} : v.items->front()); break;
   case value_kind::list:
   case value_kind::map: append_items(out, v); break;
   }

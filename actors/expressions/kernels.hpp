@@ -17,6 +17,8 @@ kernel comparison(relation r, data_type a, data_type b);
 kernel unary(std::string_view name, data_type a, data_type result);
 /// Accessor of timestamps (`number`: offset of the zone in seconds) and durations.
 kernel accessor(std::string_view name, data_type a);
+/// Accessor of timestamps in the zone whose name `tree` holds.
+kernel zoned_accessor(std::string_view name);
 kernel choice(data_type result);
 /// Membership in a constant list.
 kernel membership(data_type a);

@@ -2,6 +2,7 @@
 // Arithmetic, conversions, accessors and membership of numbers and times.
 #include "actors/expressions/kernels.hpp"
 #include "actors/expressions/time.hpp"
+#include "actors/expressions/time_zone.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -208,6 +209,18 @@ void instant_part(execution& x, const instruction& i) {
   publish(x, i);
 }
 
+template <time_part Part>
+void zoned_part(execution& x, const instruction& i) {
+  // The compiler has seen that the zone is there.
+  const auto zone = find_zone(i.tree->constant.s).value_or(time_zone{});
+  map_rows<i64, i64>(x, i, [&zone](i64 ns) {
+    const auto seconds = floor_div(ns, ns_per_second);
+    return part_of(Part, seconds + zone.offset_at(seconds), static_cast<std::uint32_t>(ns - seconds * ns_per_second));
+  });
+  inherit_errors(x, i, 1, true);
+  publish(x, i);
+}
+
 template <i64 Modulus, i64 Unit>
 void duration_part(execution& x, const instruction& i) {
   map_rows<i64, i64>(x, i, [](i64 ns) { return (Modulus != 0 ? ns % (Modulus != 0 ? Modulus : 1) : ns) / Unit; });
@@ -340,28 +353,48 @@ kernel unary(std::string_view name, data_type a, data_type result) {
   return nullptr;
 }
 
-kernel accessor(std::string_view name, data_type a) {
-  struct entry {
-    std::string_view name;
-    kernel of_instant;
-    kernel of_duration;
-  };
-  static constexpr entry table[] = {
-    {"getFullYear", instant_part<time_part::full_year>, nullptr},
-    {"getMonth", instant_part<time_part::month>, nullptr},
-    {"getDate", instant_part<time_part::date>, nullptr},
-    {"getDayOfMonth", instant_part<time_part::day_of_month>, nullptr},
-    {"getDayOfWeek", instant_part<time_part::day_of_week>, nullptr},
-    {"getDayOfYear", instant_part<time_part::day_of_year>, nullptr},
-    {"getHours", instant_part<time_part::hours>, duration_part<0, 3600 * ns_per_second>},
-    {"getMinutes", instant_part<time_part::minutes>, duration_part<0, 60 * ns_per_second>},
-    {"getSeconds", instant_part<time_part::seconds>, duration_part<0, ns_per_second>},
-    {"getMilliseconds", instant_part<time_part::milliseconds>, duration_part<ns_per_second, 1'000'000>},
+namespace {
+
+struct accessor_kernels {
+  std::string_view name;
+  kernel of_instant;
+  kernel in_zone;
+  kernel of_duration;
+};
+
+const accessor_kernels* find_accessor(std::string_view name) {
+  static constexpr accessor_kernels table[] = {
+    {"getFullYear", instant_part<time_part::full_year>, zoned_part<time_part::full_year>, nullptr},
+    {"getMonth", instant_part<time_part::month>, zoned_part<time_part::month>, nullptr},
+    {"getDate", instant_part<time_part::date>, zoned_part<time_part::date>, nullptr},
+    {"getDayOfMonth", instant_part<time_part::day_of_month>, zoned_part<time_part::day_of_month>, nullptr},
+    {"getDayOfWeek", instant_part<time_part::day_of_week>, zoned_part<time_part::day_of_week>, nullptr},
+    {"getDayOfYear", instant_part<time_part::day_of_year>, zoned_part<time_part::day_of_year>, nullptr},
+    {"getHours", instant_part<time_part::hours>, zoned_part<time_part::hours>, duration_part<0, 3600 * ns_per_second>},
+    {"getMinutes", instant_part<time_part::minutes>, zoned_part<time_part::minutes>,
+     duration_part<0, 60 * ns_per_second>},
+    {"getSeconds", instant_part<time_part::seconds>, zoned_part<time_part::seconds>, duration_part<0, ns_per_second>},
+    {"getMilliseconds", instant_part<time_part::milliseconds>, zoned_part<time_part::milliseconds>,
+     duration_part<ns_per_second, 1'000'000>},
   };
   for (const auto& e : table)
     if (e.name == name)
-      return a == data_type::timestamp ? e.of_instant : a == data_type::duration ? e.of_duration : nullptr;
+      return &e;
   return nullptr;
+}
+
+} // namespace
+
+kernel accessor(std::string_view name, data_type a) {
+  const auto* e = find_accessor(name);
+  if (e == nullptr)
+    return nullptr;
+  return a == data_type::timestamp ? e->of_instant : a == data_type::duration ? e->of_duration : nullptr;
+}
+
+kernel zoned_accessor(std::string_view name) {
+  const auto* e = find_accessor(name);
+  return e != nullptr ? e->in_zone : nullptr;
 }
 
 kernel membership(data_type a) {

@@ -213,17 +213,14 @@ private:
         p = selection(std::move(p), start);
       } else if (is_symbol("[")) {
         ++at_;
-        if (is_symbol("?")) {
-          fail(current(), "optional indexing is not supported in this version");
-          return {};
-        }
+        const bool optional = accept("?");
         auto index = expression();
         if (!index || !expect("]"))
           return {};
         const auto made = std::make_shared<node>();
         auto& n = *made;
         n.what = node::kind::call;
-        n.name = "_[_]";
+        n.name = optional ? "_[?_]" : "_[_]";
         n.args = {p.tree, index.tree};
         p = finish(made, start, std::max(p.height, index.height));
       } else {
@@ -234,16 +231,15 @@ private:
   }
 
   parsed selection(parsed target, std::uint32_t start) {
-    if (is_symbol("?")) {
-      fail(current(), "optional selection is not supported in this version");
-      return {};
-    }
+    const bool optional = accept("?");
     const auto& t = current();
     const bool keyword = t.text == "in" || t.text == "null" || t.text == "true" || t.text == "false";
     if (t.what != token::kind::quoted_identifier && (t.what != token::kind::identifier || keyword)) {
       unexpected("expected the name of a field or function after '.'");
       return {};
     }
+    if (optional)
+      return optional_selection(std::move(target), start);
     const auto made = std::make_shared<node>();
     auto& n = *made;
     n.name = t.text;
@@ -261,6 +257,35 @@ private:
     return finish(made, start, height);
   }
 
+  parsed optional_selection(parsed target, std::uint32_t start) {
+    const auto name = std::make_shared<node>();
+    name->value = current().text;
+    const auto name_start = current().offset;
+    ++at_;
+    const auto text = finish(name, name_start, 0);
+    if (is_symbol("(")) {
+      fail(current(), "'.?' selects a field, it cannot call a function");
+      return {};
+    }
+    const auto made = std::make_shared<node>();
+    made->what = node::kind::call;
+    made->name = "_?._";
+    made->args = {target.tree, text.tree};
+    return finish(made, start, std::max(target.height, text.height));
+  }
+
+  /// An expression, marked if a `?` stood before it.
+  parsed marked(bool optional, std::uint32_t start) {
+    auto p = expression();
+    if (!p || !optional)
+      return p;
+    const auto made = std::make_shared<node>();
+    made->what = node::kind::call;
+    made->name = "?_";
+    made->args = {p.tree};
+    return finish(made, start, p.height);
+  }
+
   bool arguments(node& n, unsigned& height) {
     ++at_;
     return items(n, height, ")");
@@ -271,7 +296,8 @@ private:
     if (accept(close))
       return true;
     for (;;) {
-      auto p = expression();
+      const auto start = current().offset;
+      auto p = marked(close == "]" && accept("?"), start);
       if (!p)
         return false;
       height = std::max(height, p.height);
@@ -333,10 +359,11 @@ private:
     n.what = node::kind::map;
     unsigned height = 0;
     while (!accept("}")) {
+      const bool optional = accept("?");
       auto key = expression();
       if (!key || !expect(":"))
         return {};
-      auto value = expression();
+      auto value = marked(optional, current().offset);
       if (!value)
         return {};
       height = std::max({height, key.height, value.height});

@@ -18,6 +18,7 @@ std::vector<function_info> make_functions() {
     "(int, double) -> bool",          "(uint, int) -> bool",          "(uint, double) -> bool",
     "(double, int) -> bool",          "(double, uint) -> bool"};
   const std::vector<string_view> numbers{"(int, int) -> int", "(uint, uint) -> uint", "(double, double) -> double"};
+  const std::vector<string_view> bits{"(int, int) -> int", "(uint, uint) -> uint"};
   const std::vector<string_view> part{"(timestamp) -> int", "(timestamp, string) -> int"};
   const std::vector<string_view> part_or_total{"(timestamp) -> int", "(timestamp, string) -> int", "(duration) -> int"};
   const std::vector<string_view> extreme{"(int...) -> int", "(uint...) -> uint", "(double...) -> double",
@@ -59,8 +60,20 @@ std::vector<function_info> make_functions() {
     {"_[_]",
      op,
      "The element at an index from 0, or the value of a key.",
-     {"(list(A), int) -> A", "(map(A, B), A) -> B"},
+     {"(list(A), int) -> A", "(map(A, B), A) -> B", "(optional(list(A)), int) -> optional(A)",
+      "(optional(map(A, B)), A) -> optional(B)"},
      native::at_index},
+    {"_[?_]",
+     op,
+     "The element at an index, or the value of a key, or none; of null none.",
+     {"(list(A), int) -> optional(A)", "(map(A, B), A) -> optional(B)", "(optional(list(A)), int) -> optional(A)",
+      "(optional(map(A, B)), A) -> optional(B)"},
+     native::at_optional_index},
+    {"_?._",
+     op,
+     "The value of a field, or none; of null none.",
+     {"(map(string, A), string) -> optional(A)", "(optional(map(string, A)), string) -> optional(A)"},
+     native::select_optional},
 
     {"size",
      both,
@@ -102,7 +115,21 @@ std::vector<function_info> make_functions() {
      "Every occurrence (or the first n) replaced.",
      {"(string, string, string) -> string", "(string, string, string, int) -> string"},
      native::replace},
-    {"reverse", member, "The characters in reverse order.", {"(string) -> string"}, native::reverse},
+    {"format",
+     member,
+     "The text with its clauses (%s %d %f %e %b %o %x %X, %.3f, %%) replaced by the values of the list.",
+     {"(string, list(dyn)) -> string"},
+     native::format},
+    {"strings.quote",
+     global,
+     "The text in double quotes, with escapes for what a literal cannot hold.",
+     {"(string) -> string"},
+     native::quote},
+    {"reverse",
+     member,
+     "The characters, or the elements, in reverse order.",
+     {"(string) -> string", "(list(A)) -> list(A)"},
+     native::reverse},
     {"split",
      member,
      "The parts between separators (at most n).",
@@ -151,7 +178,8 @@ std::vector<function_info> make_functions() {
     {"dyn", global, "The value, its type forgotten by the checker.", {"(A) -> dyn"}, native::to_dyn},
     {"type", global, "The type of the value.", {"(A) -> type"}, native::type_of_value},
 
-    {"getFullYear", member, "Year, in UTC or an offset such as '+02:00'.", part, native::get_full_year},
+    {"getFullYear", member, "Year, in UTC or a time zone such as 'Europe/Berlin' or '+02:00'.", part,
+     native::get_full_year},
     {"getMonth", member, "Month from 0.", part, native::get_month},
     {"getDate", member, "Day of the month from 1.", part, native::get_date},
     {"getDayOfMonth", member, "Day of the month from 0.", part, native::get_day_of_month},
@@ -188,8 +216,97 @@ std::vector<function_info> make_functions() {
     {"math.isNaN", global, "Whether the number is not a number.", {"(double) -> bool"}, native::is_nan},
     {"math.isInf", global, "Whether the number is infinite.", {"(double) -> bool"}, native::is_infinite},
     {"math.isFinite", global, "Whether the number is finite.", {"(double) -> bool"}, native::is_finite},
+    {"math.bitAnd", global, "The bits that both have.", bits, native::bit_and},
+    {"math.bitOr", global, "The bits that one of both has.", bits, native::bit_or},
+    {"math.bitXor", global, "The bits in which both differ.", bits, native::bit_xor},
+    {"math.bitNot", global, "The bits turned over.", {"(int) -> int", "(uint) -> uint"}, native::bit_not},
+    {"math.bitShiftLeft",
+     global,
+     "The bits moved up; 0 from 64 places on.",
+     {"(int, int) -> int", "(uint, int) -> uint"},
+     native::bit_shift_left},
+    {"math.bitShiftRight",
+     global,
+     "The bits moved down, with zeros from above also for negative numbers; 0 from 64 places on.",
+     {"(int, int) -> int", "(uint, int) -> uint"},
+     native::bit_shift_right},
+
+    {"slice",
+     member,
+     "The elements from an index up to another one, which is not included.",
+     {"(list(A), int, int) -> list(A)"},
+     native::slice},
+    {"flatten",
+     member,
+     "The list with the elements of its lists in their place, one level or as many as given.",
+     {"(list(list(A))) -> list(A)", "(list(dyn)) -> list(dyn)", "(list(dyn), int) -> list(dyn)"},
+     native::flatten},
+    {"distinct", member, "The elements without those that came before.", {"(list(A)) -> list(A)"}, native::distinct},
+    {"sort",
+     member,
+     "The elements of one type in ascending order, NaN last; equal ones keep their order.",
+     {"(list(A)) -> list(A)"},
+     native::sort},
+    {"first", member, "The first element, or none.", {"(list(A)) -> optional(A)"}, native::first},
+    {"last", member, "The last element, or none.", {"(list(A)) -> optional(A)"}, native::last},
+    {"lists.range",
+     global,
+     "The numbers from 0 up to n, which is not included.",
+     {"(int) -> list(int)"},
+     native::range},
+
+    {"base64.encode", global, "The bytes as base64 text.", {"(bytes) -> string"}, native::base64_encode},
+    {"base64.decode",
+     global,
+     "The bytes of base64 text, with or without padding.",
+     {"(string) -> bytes"},
+     native::base64_decode},
+
+    {"optional.of", global, "An optional that has this value.", {"(A) -> optional(A)"}, native::optional_of},
+    {"optional.ofNonZeroValue",
+     global,
+     "An optional that has this value, or none for null, false, 0, '' and what is empty.",
+     {"(A) -> optional(A)"},
+     native::optional_of_non_zero},
+    {"optional.none", global, "An optional without a value.", {"() -> optional(A)"}, native::optional_none},
+    {"hasValue", member, "Whether the optional has a value.", {"(optional(A)) -> bool"}, native::has_value},
+    {"value", member, "The value of the optional, an error if it has none.", {"(optional(A)) -> A"}, native::value_of},
+    {"or",
+     member,
+     "The optional, or the other one if it has no value.",
+     {"(optional(A), optional(A)) -> optional(A)"},
+     native::or_optional,
+     true},
+    {"orValue",
+     member,
+     "The value of the optional, or the other value if it has none.",
+     {"(optional(A), A) -> A"},
+     native::or_value,
+     true},
   };
 }
+
+constexpr macro_info macro_table[] = {
+  {"has", "has(value.field)", "Whether the field is there; has(field): whether the field of the event is not null."},
+  {"all", "list.all(x, condition)", "Whether the condition holds for every element (or key of a map)."},
+  {"exists", "list.exists(x, condition)", "Whether the condition holds for an element (or key)."},
+  {"exists_one", "list.exists_one(x, condition)", "Whether the condition holds for exactly one element (or key)."},
+  {"existsOne", "list.existsOne(x, condition)", "The same as exists_one."},
+  {"map", "list.map(x, expression)",
+   "The expression's value for every element; list.map(x, condition, expression): "
+   "only of those for which the condition holds."},
+  {"filter", "list.filter(x, condition)", "The elements (or keys) for which the condition holds."},
+  {"sortBy", "list.sortBy(x, key)", "The elements in ascending order of their keys; equal ones keep their order."},
+  {"optMap", "optional.optMap(x, expression)", "An optional of the expression's value, none for none."},
+  {"optFlatMap", "optional.optFlatMap(x, expression)", "The optional that the expression gives, none for none."},
+  {"transformList", "list.transformList(i, x, expression)",
+   "As map, with the index (or key) and the value; a condition may come before the expression. all, exists and "
+   "existsOne take two variables too."},
+  {"transformMap", "map.transformMap(k, x, expression)",
+   "The map with the expression's values; a condition may come before the expression."},
+  {"transformMapEntry", "map.transformMapEntry(k, x, {key: value})",
+   "The map of the entries that the expression gives; a condition may come before the expression."},
+};
 
 const std::vector<function_info>& table() {
   static const std::vector<function_info> all = make_functions();
@@ -210,6 +327,21 @@ const function_info* find(string_view name, call_style a) noexcept {
 
 std::span<const function_info> functions() { return table(); }
 
+std::span<const macro_info> macros() { return macro_table; }
+
+const macro_info* find_macro_info(string_view name) noexcept {
+  for (const auto& m : macro_table)
+    if (m.name == name)
+      return &m;
+  return nullptr;
+}
+
+bool is_function_namespace(string_view name) noexcept {
+  return std::any_of(table().begin(), table().end(), [&](const function_info& f) {
+    return f.name.size() > name.size() && f.name.starts_with(name) && f.name[name.size()] == '.';
+  });
+}
+
 const function_info* find_function(string_view name, bool member) noexcept {
   return find(name, member ? call_style::member : call_style::global);
 }
@@ -217,7 +349,9 @@ const function_info* find_function(string_view name, bool member) noexcept {
 const function_info* find_operator(string_view name) noexcept { return find(name, call_style::op); }
 
 std::vector<std::string> function_names() {
-  std::vector<std::string> names{"has"};
+  std::vector<std::string> names;
+  for (const auto& m : macro_table)
+    names.emplace_back(m.name);
   for (const auto& f : table())
     if (f.style != call_style::op)
       names.emplace_back(f.name);

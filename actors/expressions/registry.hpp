@@ -39,10 +39,23 @@ struct function_info {
   /// For members the first argument is the receiver.
   std::vector<std::string_view> signatures;
   native_function run;
+  /// An optional that has a value as first argument is the only one that is computed; `run` then gets only that one.
+  bool first_decides = false;
+};
+
+/// What the parser knows as a form of its own: its variables and expressions are no values.
+struct macro_info {
+  std::string_view name;
+  std::string_view form;
+  std::string_view sentence;
 };
 
 /// In the order of the reference page.
 std::span<const function_info> functions();
+std::span<const macro_info> macros();
+const macro_info* find_macro_info(std::string_view name) noexcept;
+/// `math` of `math.abs`.
+bool is_function_namespace(std::string_view name) noexcept;
 /// Null if there is none. `member`: called as x.name().
 const function_info* find_function(std::string_view name, bool member) noexcept;
 const function_info* find_operator(std::string_view name) noexcept;
@@ -83,6 +96,8 @@ value upper_ascii(std::span<value> a);
 value replace(std::span<value> a);
 value reverse(std::span<value> a);
 value split(std::span<value> a);
+value quote(std::span<value> a);
+value format(std::span<value> a);
 value substring(std::span<value> a);
 value trim(std::span<value> a);
 
@@ -120,9 +135,39 @@ value square_root(std::span<value> a);
 value is_nan(std::span<value> a);
 value is_infinite(std::span<value> a);
 value is_finite(std::span<value> a);
+value bit_and(std::span<value> a);
+value bit_or(std::span<value> a);
+value bit_xor(std::span<value> a);
+value bit_not(std::span<value> a);
+value bit_shift_left(std::span<value> a);
+value bit_shift_right(std::span<value> a);
+
+value slice(std::span<value> a);
+value flatten(std::span<value> a);
+value distinct(std::span<value> a);
+value sort(std::span<value> a);
+value range(std::span<value> a);
+value first(std::span<value> a);
+value last(std::span<value> a);
+
+value base64_encode(std::span<value> a);
+value base64_decode(std::span<value> a);
+
+value optional_of(std::span<value> a);
+value optional_of_non_zero(std::span<value> a);
+value optional_none(std::span<value> a);
+value has_value(std::span<value> a);
+value value_of(std::span<value> a);
+value or_optional(std::span<value> a);
+value or_value(std::span<value> a);
+value select_optional(std::span<value> a);
+value at_optional_index(std::span<value> a);
 
 } // namespace native
 
+/// The elements in the order of their keys, which are as many: both of one type with an order. Stable; NaN comes last.
+/// An error names `function`.
+value sorted_by(const value::items_type& elements, const value::items_type& keys, std::string_view function);
 /// What a pattern is wrong about; nullopt if `matches` can use it. Patterns have bounds.
 std::optional<std::string> pattern_error(std::string_view pattern);
 /// As `string(double)`: shortest text that reads back as the same number; no exponent between 1e-6 and 1e21.

@@ -9,11 +9,11 @@ namespace millrace::expressions {
 namespace {
 
 constexpr std::pair<std::string_view, type_kind> names[] = {
-  {"dyn", type_kind::dyn},           {"null", type_kind::null},   {"bool", type_kind::boolean},
-  {"int", type_kind::int64},         {"uint", type_kind::uint64}, {"double", type_kind::float64},
-  {"string", type_kind::string},     {"bytes", type_kind::bytes}, {"timestamp", type_kind::timestamp},
-  {"duration", type_kind::duration}, {"list", type_kind::list},   {"map", type_kind::map},
-  {"type", type_kind::type},
+  {"dyn", type_kind::dyn},           {"null", type_kind::null},         {"bool", type_kind::boolean},
+  {"int", type_kind::int64},         {"uint", type_kind::uint64},       {"double", type_kind::float64},
+  {"string", type_kind::string},     {"bytes", type_kind::bytes},       {"timestamp", type_kind::timestamp},
+  {"duration", type_kind::duration}, {"list", type_kind::list},         {"map", type_kind::map},
+  {"type", type_kind::type},         {"optional", type_kind::optional},
 };
 
 class signature_parser {
@@ -82,6 +82,7 @@ bool unify(const type& parameter, const type& argument, bindings& bound) {
       b = type{type_kind::dyn};
     else if (!(*b == argument))
       return false;
+    b->nullable = b->nullable || argument.nullable;
     return true;
   }
   if (is_dyn(parameter) || is_dyn(argument))

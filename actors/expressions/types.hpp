@@ -29,6 +29,8 @@ enum class type_kind : std::uint8_t {
   list,
   map,
   type,
+  /// A value or none.
+  optional,
   /// Type parameter A or B of a signature.
   parameter,
 };
@@ -39,7 +41,7 @@ struct type {
   bool nullable = false;
   /// Of a parameter: 0 for A, 1 for B.
   std::uint8_t index = 0;
-  /// Element of a list; key and value of a map.
+  /// Element of a list or optional; key and value of a map.
   std::vector<type> of;
 
   type() = default;

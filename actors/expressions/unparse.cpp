@@ -127,12 +127,42 @@ void write_literal(std::string& out, const node& n) {
   std::visit(visitor{out, n.is_bytes}, n.value);
 }
 
+bool is_marked(const node& n) noexcept {
+  return n.what == node::kind::call && !n.target && n.name == "?_" && n.args.size() == 1;
+}
+
 void write_list(std::string& out, const std::vector<node_ptr>& items) {
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (i > 0)
       out += ", ";
-    write(out, *items[i]);
+    if (is_marked(*items[i]))
+      out += '?';
+    write(out, is_marked(*items[i]) ? *items[i]->args[0] : *items[i]);
   }
+}
+
+void write_map(std::string& out, const std::vector<node_ptr>& items) {
+  for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
+    if (i > 0)
+      out += ", ";
+    const bool optional = is_marked(*items[i + 1]);
+    if (optional)
+      out += '?';
+    write(out, *items[i]);
+    out += ": ";
+    write(out, optional ? *items[i + 1]->args[0] : *items[i + 1]);
+  }
+}
+
+void write_field(std::string& out, const std::string& name) {
+  const bool keyword = name == "in" || name == "true" || name == "false" || name == "null";
+  out += is_identifier(name) && !keyword ? name : "`" + name + "`";
+}
+
+/// The name that `_?._` selects; null pointer for any other node.
+const std::string* optional_field(const node& n) noexcept {
+  const bool selection = n.what == node::kind::call && !n.target && n.name == "_?._" && n.args.size() == 2;
+  return selection ? std::get_if<std::string>(&n.args[1]->value) : nullptr;
 }
 
 void write_call(std::string& out, const node& n) {
@@ -162,9 +192,15 @@ void write_call(std::string& out, const node& n) {
     write_at(out, *n.args[2], conditional);
     return;
   }
-  if (!n.target && n.name == "_[_]" && n.args.size() == 2) {
+  if (const auto* name = optional_field(n)) {
     write_at(out, *n.args[0], postfix);
-    out += '[';
+    out += ".?";
+    write_field(out, *name);
+    return;
+  }
+  if (!n.target && (n.name == "_[_]" || n.name == "_[?_]") && n.args.size() == 2) {
+    write_at(out, *n.args[0], postfix);
+    out += n.name == "_[_]" ? "[" : "[?";
     write(out, *n.args[1]);
     out += ']';
     return;
@@ -184,9 +220,7 @@ void write_select(std::string& out, const node& n) {
     out += "has(";
   write_at(out, *n.target, postfix);
   out += '.';
-  const bool keyword = n.name == "in" || n.name == "true" || n.name == "false" || n.name == "null";
-  const bool plain = is_identifier(n.name) && !keyword;
-  out += plain ? n.name : "`" + n.name + "`";
+  write_field(out, n.name);
   if (n.test_only)
     out += ')';
 }
@@ -204,13 +238,7 @@ void write(std::string& out, const node& n) {
     break;
   case node::kind::map:
     out += '{';
-    for (std::size_t i = 0; i + 1 < n.args.size(); i += 2) {
-      if (i > 0)
-        out += ", ";
-      write(out, *n.args[i]);
-      out += ": ";
-      write(out, *n.args[i + 1]);
-    }
+    write_map(out, n.args);
     out += '}';
     break;
   }

@@ -87,13 +87,14 @@ std::string_view type_name(const value& v) noexcept {
   case value_kind::null: return "null_type";
   case value_kind::timestamp: return "google.protobuf.Timestamp";
   case value_kind::duration: return "google.protobuf.Duration";
+  case value_kind::optional: return "optional_type";
   default: return kind_name(v);
   }
 }
 
 std::string_view kind_name(const value& v) noexcept {
-  static constexpr std::string_view names[] = {"null",      "bool",     "int",  "uint", "double", "string", "bytes",
-                                               "timestamp", "duration", "list", "map",  "type",   "error"};
+  static constexpr std::string_view names[] = {"null",      "bool",     "int",  "uint", "double", "string",   "bytes",
+                                               "timestamp", "duration", "list", "map",  "type",   "optional", "error"};
   return names[static_cast<std::size_t>(v.what)];
 }
 
@@ -109,6 +110,7 @@ bool equal(const value& a, const value& b) noexcept {
   case value_kind::string:
   case value_kind::bytes:
   case value_kind::type: return a.s == b.s;
+  case value_kind::optional:
   case value_kind::list:
     if (a.items->size() != b.items->size())
       return false;

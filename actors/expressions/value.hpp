@@ -34,6 +34,7 @@ enum class value_kind : std::uint8_t {
   list,
   map,
   type,
+  optional,
   /// Not a value: the text says why there is none.
   error,
 };
@@ -46,13 +47,14 @@ struct value {
   std::uint32_t nanos = 0;
   union {
     bool b;
-    std::int64_t i = 0; ///< int; duration in nanoseconds; timestamp in seconds
+    /// int; duration in nanoseconds; timestamp in seconds; of an error 1 + the offset in the text, 0 if not known.
+    std::int64_t i = 0;
     std::uint64_t u;
     double d;
   };
   /// string, bytes, name of a type, text of an error.
   std::string s;
-  /// Elements of a list; key, value, key, value of a map in order of insertion.
+  /// Elements of a list; key, value, key, value of a map in order of insertion; the value, or nothing, of an optional.
   std::shared_ptr<const items_type> items;
 
   static value of_bool(bool v) {
@@ -99,6 +101,18 @@ struct value {
     r.items = std::make_shared<const items_type>(std::move(keys_and_values));
     return r;
   }
+  static value of_optional(value v) {
+    value r{value_kind::optional};
+    items_type one;
+    one.push_back(std::move(v));
+    r.items = std::make_shared<const items_type>(std::move(one));
+    return r;
+  }
+  static value none() {
+    value r{value_kind::optional};
+    r.items = std::make_shared<const items_type>();
+    return r;
+  }
   static value failure(std::string text) { return {value_kind::error, std::move(text)}; }
 
   value() = default;
@@ -108,6 +122,7 @@ struct value {
   bool is(value_kind k) const noexcept { return what == k; }
   bool is_error() const noexcept { return what == value_kind::error; }
   bool is_null() const noexcept { return what == value_kind::null; }
+  bool is_none() const noexcept { return what == value_kind::optional && items->empty(); }
   bool is_number() const noexcept {
     return what == value_kind::int64 || what == value_kind::uint64 || what == value_kind::float64;
   }
@@ -142,7 +157,8 @@ const value* find_key(const value& map, std::string_view key) noexcept;
 /// A map of these keys and values, or an error: keys are bool, int, uint or string, and differ.
 value make_map(value::items_type keys_and_values);
 
-/// JSON of the value as `millrace eval` prints it. Errors print as null: look first.
+/// JSON of the value as `millrace eval` prints it: an optional prints as its value, or as null if it has none.
+/// Errors print as null: look first.
 void append_json(std::string& out, const value& v);
 /// Reads JSON text: integers are int (uint above its range), other numbers double. An error for bad text.
 value parse_json(std::string_view text);

@@ -171,6 +171,6 @@ TEST_CASE("every function of the registry has a sentence and readable signatures
     CHECK(f.run != nullptr);
     CHECK(signatures_of(f).size() == f.signatures.size());
     for (const auto& s : signatures_of(f))
-      CHECK(!s.arguments.empty());
+      CHECK((!s.arguments.empty() || f.name == "optional.none"));
   }
 }

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// Time zones by IANA name (the system's tz database, package tzdata) or fixed offset. What a name means depends on
+/// the installed release of that database, as for every program of the machine.
+#pragma once
+
+#include <absl/time/time.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace millrace::expressions {
+
+/// A rule that says how far local time is from UTC at any instant. Cheap to copy, thread-safe.
+class time_zone {
+public:
+  /// UTC.
+  time_zone() = default;
+  explicit time_zone(std::int64_t fixed_offset) : fixed_{fixed_offset} {}
+  explicit time_zone(absl::TimeZone named) : named_{named} {}
+
+  /// Seconds to add to `seconds` since the epoch (UTC) for local time.
+  std::int64_t offset_at(std::int64_t seconds) const {
+    return named_ ? named_->At(absl::FromUnixSeconds(seconds)).offset : fixed_;
+  }
+
+private:
+  std::int64_t fixed_ = 0;
+  std::optional<absl::TimeZone> named_;
+};
+
+/// The zone of `UTC`, `+02:00`, `02:00`, `Europe/Berlin`. Nullopt for anything else, also for the names that mean
+/// something else on every machine (`localtime`). Zones are read once and kept by the library.
+std::optional<time_zone> find_zone(std::string_view text);
+/// Why there is no zone of that name, and what to write.
+std::string zone_error(std::string_view text);
+
+} // namespace millrace::expressions
