@@ -20,18 +20,18 @@ cell_store::cell_store(const window_plan& w) : plan_{w}, reasons_(w.hidden.size(
 }
 
 cell_id cell_store::make() {
-  if (free_.empty()) {
-    // Grow by doubling, bounded: a spare quarter is enough for large states.
-    const auto more = std::max<std::size_t>(64, size_ < 4096 ? size_ : size_ / 4);
-    for (auto& a : accumulators_)
-      a->resize(size_ + more);
-    for (std::size_t i = more; i-- > 0;)
-      free_.push_back(static_cast<cell_id>(size_ + i));
-    size_ += more;
+  if (!free_.empty()) {
+    const auto cell = free_.back();
+    free_.pop_back();
+    return cell;
   }
-  const auto cell = free_.back();
-  free_.pop_back();
-  return cell;
+  if (used_ == size_) {
+    // By doubling while that is cheap, then by an eighth: the spare part of a large state is memory lost.
+    size_ += std::max<std::size_t>(64, size_ < 65536 ? size_ : size_ / 8);
+    for (auto& a : accumulators_)
+      a->resize(size_);
+  }
+  return static_cast<cell_id>(used_++);
 }
 
 void cell_store::release(cell_id cell) {
@@ -40,6 +40,7 @@ void cell_store::release(cell_id cell) {
 }
 
 void cell_store::reset(cell_id cell) {
+  text_bytes_.reset();
   for (auto& a : accumulators_)
     a->reset(cell);
   for (auto& r : reasons_) {
@@ -72,6 +73,7 @@ void cell_store::add_partials(const cell_rows& in) {
 void cell_store::add(std::span<const argument_view> arguments, const cell_rows& in) {
   if (plan_.partial_column)
     return add_partials(in);
+  text_bytes_.reset();
   for (std::size_t k = 0; k < accumulators_.size(); ++k) {
     const auto& index = plan_.hidden[k].argument;
     const auto argument = index ? arguments[*index] : argument_view{};
@@ -99,6 +101,7 @@ void cell_store::note(std::size_t accumulator, cell_id cell, std::string_view re
 }
 
 void cell_store::merge(cell_id into, cell_id from) {
+  text_bytes_.reset();
   for (std::size_t k = 0; k < accumulators_.size(); ++k) {
     accumulators_[k]->merge(into, from);
     if (reasons_[k].empty())
@@ -136,6 +139,7 @@ void cell_store::save(cell_id cell, binary_writer& out) const {
 }
 
 void cell_store::load(cell_id cell, binary_reader& in) {
+  text_bytes_.reset();
   for (std::size_t k = 0; k < accumulators_.size() && in.ok(); ++k) {
     accumulators_[k]->load(cell, in);
     if (in.flag())
@@ -144,10 +148,14 @@ void cell_store::load(cell_id cell, binary_reader& in) {
 }
 
 std::size_t cell_store::bytes() const noexcept {
-  auto bytes = (size_ - free_.size()) * cell_bytes_ + reason_bytes_;
-  for (const auto& a : accumulators_)
-    bytes += a->text_bytes();
-  return bytes;
+  if (!text_bytes_) {
+    text_bytes_ = 0;
+    for (const auto& a : accumulators_)
+      *text_bytes_ += a->text_bytes();
+  }
+  const auto cells = used_ - free_.size();
+  // A sixteenth is to spare on average.
+  return cells * cell_bytes_ + cells * cell_bytes_ / 16 + reason_bytes_ + *text_bytes_;
 }
 
 } // namespace millrace::windows

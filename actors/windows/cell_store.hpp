@@ -10,6 +10,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,7 @@ public:
   void save(cell_id cell, binary_writer& out) const;
   void load(cell_id cell, binary_reader& in);
 
-  /// Logical size of all cells in use, bytes.
+  /// Size of all cells in use, bytes.
   std::size_t bytes() const noexcept;
 
 private:
@@ -52,8 +53,12 @@ private:
   std::vector<reasons_of_cell> reasons_;
   std::vector<cell_id> free_;
   std::size_t size_ = 0;
+  /// Cells ever handed out; those from here on have never been used.
+  std::size_t used_ = 0;
   std::size_t cell_bytes_ = 0;
   std::size_t reason_bytes_ = 0;
+  /// Texts of all accumulators; none: to be asked again.
+  mutable std::optional<std::size_t> text_bytes_;
 };
 
 } // namespace millrace::windows

@@ -16,7 +16,7 @@ void grid_state::absorb(batch_pass& pass, result_rows& out) {
   for (const auto row : selected_) {
     const auto watermark = std::max(watermarks[row], closed_);
     const auto partition = std::min(watermark, pass.bound);
-    if (partition >= next_end_) {
+    if (partition >= next_end_ || partition >= next_tick_) {
       flush(pass);
       advance(partition, out);
       at = cursor{};
@@ -24,18 +24,22 @@ void grid_state::absorb(batch_pass& pass, result_rows& out) {
     const auto time = times[row];
     if ((time < at.bounds.start || time >= at.bounds.end) && !move_cursor(pass, row, at))
       continue;
+    const row_context r{row, watermark, partition};
     if (at.in == nullptr || watermark >= at.first_late || partition >= at.bounds.first_end) {
-      take_slowly(pass, row_context{row, watermark, partition}, at, out);
+      take_slowly(pass, r, at, out);
       continue;
     }
     const auto key = keys_.id_of(row);
-    if (key < recent_.size() && recent_[key].in == at.in) {
+    if (key < recent_.size() && recent_[key].in == at.in->number) {
+      const auto cell = recent_[key].cell;
       pending_rows_.push_back(row);
-      pending_cells_.push_back(recent_[key].cell);
+      pending_cells_.push_back(cell);
       pass.fates[row] = fate::absorbed;
       pass.expires[row] = std::max(pass.expires[row], at.all_late);
+      if (early_ != 0)
+        mark(*at.in, key, cell, partition);
     } else if (admits(key)) {
-      put(pass, row, *at.in, key);
+      put(pass, r, *at.in, key);
     } else {
       refuse(pass, row, fate::limit);
     }
@@ -43,7 +47,7 @@ void grid_state::absorb(batch_pass& pass, result_rows& out) {
   flush(pass);
 }
 
-bool grid_state::move_cursor(batch_pass& pass, std::uint32_t row, cursor& at) const {
+bool grid_state::move_cursor(batch_pass& pass, std::uint32_t row, cursor& at) {
   at = cursor{};
   const auto bounds = grid_.slice_at(pass.batch.time[row]);
   if (!bounds) {
@@ -54,8 +58,7 @@ bool grid_state::move_cursor(batch_pass& pass, std::uint32_t row, cursor& at) co
   at.first_late = saturating_add(bounds->first_end, grid_.lateness);
   at.all_late = saturating_add(bounds->last_end, grid_.lateness);
   const auto it = slices_.find(slice_key{bounds->start, bounds->first_end});
-  // Cells are changed through the slice; the map is ours.
-  at.in = it == slices_.end() ? nullptr : const_cast<slice*>(&it->second);
+  at.in = it == slices_.end() ? nullptr : &it->second;
   return true;
 }
 
@@ -77,17 +80,24 @@ void grid_state::take_slowly(batch_pass& pass, const row_context& r, cursor& at,
   auto& s = slice_of(bounds);
   if (bounds.first_end == at.bounds.first_end)
     at.in = &s;
-  if (closed_ >= bounds.first_end)
+  if (closed_ >= bounds.first_end) {
     update_windows(pass, r, s, key, out);
-  else
-    put(pass, r.row, s, key);
+    return;
+  }
+  const auto before = s.entries().size();
+  put(pass, r, s, key);
+  if (stacks_)
+    stacks_->touch(s, key, s.entries().size() != before, closed_);
 }
 
-void grid_state::put(batch_pass& pass, std::uint32_t row, slice& s, key_id key) {
-  pending_rows_.push_back(row);
-  pending_cells_.push_back(cell_of(s, key));
-  pass.fates[row] = fate::absorbed;
-  pass.expires[row] = std::max(pass.expires[row], saturating_add(s.bounds.last_end, grid_.lateness));
+void grid_state::put(batch_pass& pass, const row_context& r, slice& s, key_id key) {
+  const auto cell = cell_of(s, key);
+  pending_rows_.push_back(r.row);
+  pending_cells_.push_back(cell);
+  pass.fates[r.row] = fate::absorbed;
+  pass.expires[r.row] = std::max(pass.expires[r.row], saturating_add(s.bounds.last_end, grid_.lateness));
+  if (early_ != 0)
+    mark(s, key, cell, r.partition);
 }
 
 void grid_state::flush(const batch_pass& pass) {
@@ -98,10 +108,13 @@ void grid_state::flush(const batch_pass& pass) {
   pending_cells_.clear();
 }
 
-grid_state::slice& grid_state::slice_of(const slice_bounds& bounds) {
+slice& grid_state::slice_of(const slice_bounds& bounds) {
   auto [it, fresh] = slices_.try_emplace(slice_key{bounds.start, bounds.first_end});
   if (fresh) {
     it->second.bounds = bounds;
+    // Dropped slices are forgotten by all keys, so numbers may come again.
+    last_number_ = std::max(last_number_ + 1, 1U);
+    it->second.number = last_number_;
     if (bounds.first_end > closed_)
       next_end_ = std::min(next_end_, bounds.first_end);
     else if (bounds.last_end > closed_)
@@ -111,23 +124,31 @@ grid_state::slice& grid_state::slice_of(const slice_bounds& bounds) {
 }
 
 cell_id grid_state::cell_of(slice& s, key_id key) {
-  if (key >= recent_.size())
-    recent_.resize(std::max<std::size_t>(keys_.capacity(), key + std::size_t{1}));
+  if (key >= recent_.size()) {
+    grow_to(recent_, key + std::size_t{1});
+    recent_.resize(key + std::size_t{1});
+  }
   auto& recent = recent_[key];
-  if (recent.in == &s)
+  if (recent.in == s.number)
     return recent.cell;
-  const auto it = s.index.find(key);
-  const auto cell = it != s.index.end() ? it->second : add_cell(s, key);
-  recent = recent_cell{&s, cell};
+  const auto* known = s.find(key);
+  const auto cell = known != nullptr ? *known : add_cell(s, key);
+  recent = recent_cell{s.number, cell};
   return cell;
 }
 
 cell_id grid_state::add_cell(slice& s, key_id key) {
   const auto cell = cells_.make();
-  s.index.emplace(key, cell);
-  s.entries.push_back(entry{key, cell});
+  s.add(key, cell);
   ++entries_;
   keys_.add_cell(key);
+  if (early_ != 0) {
+    if (cell >= rounds_.size()) {
+      grow_to(rounds_, cell + std::size_t{1});
+      rounds_.resize(cell + std::size_t{1});
+    }
+    rounds_[cell] = 0;
+  }
   return cell;
 }
 

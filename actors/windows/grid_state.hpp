@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Windows on a time grid (tumbling, sliding): slices of cells, what has closed, and the results due.
-///
-/// A *slice* is identified by its start and the end of the first window that takes its events. Usually that is the
-/// first window over the slice; an event that comes too late for that one, but not for later windows over the same
-/// slice, goes to a slice of its own, which only the later windows read. So what a window holds does not depend on
-/// what other events came, or when.
+/// Windows on a time grid (tumbling, sliding): slices of cells (`grid_slices.hpp`), what has closed, and the results
+/// due: when a window closes, when a late event changes it, and, with `early`, while it is open.
 #pragma once
 
+#include "actors/windows/grid_slices.hpp"
+#include "actors/windows/grid_stacks.hpp"
 #include "actors/windows/window_state.hpp"
 
 #include <absl/container/flat_hash_map.h>
 
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -35,21 +34,10 @@ public:
   void load(binary_reader& in, nanoseconds_t p) override;
 
 private:
-  struct entry {
-    key_id key;
-    cell_id cell;
-  };
-  struct slice {
-    /// `first_end` is that of the first window that takes the events of this slice.
-    slice_bounds bounds;
-    std::vector<entry> entries;
-    absl::flat_hash_map<key_id, cell_id> index;
-  };
-  /// (start, first_end)
-  using slice_key = std::pair<nanoseconds_t, nanoseconds_t>;
   /// The cell a key used last: nearly always the one it uses next.
   struct recent_cell {
-    const slice* in = nullptr;
+    /// Number of the slice, 0: none.
+    std::uint32_t in = 0;
     cell_id cell = 0;
   };
   /// The main loop's place: the slice of the last event and what decides about its neighbours.
@@ -67,11 +55,22 @@ private:
     nanoseconds_t watermark;
     nanoseconds_t partition;
   };
+  /// A cell that events came into since the last early results.
+  struct change {
+    key_id key;
+    slice_key in;
+    friend auto operator<=>(const change&, const change&) = default;
+  };
+  /// A slice's share in windows of one key.
+  struct part {
+    slice_key in;
+    cell_id cell;
+  };
 
-  bool move_cursor(batch_pass& pass, std::uint32_t row, cursor& at) const;
+  bool move_cursor(batch_pass& pass, std::uint32_t row, cursor& at);
   void take_slowly(batch_pass& pass, const row_context& r, cursor& at, result_rows& out);
   bool admits(key_id key) const { return keys_[key].cells != 0 || budget_.admits_key(); }
-  void put(batch_pass& pass, std::uint32_t row, slice& s, key_id key);
+  void put(batch_pass& pass, const row_context& r, slice& s, key_id key);
   void flush(const batch_pass& pass);
 
   slice& slice_of(const slice_bounds& bounds);
@@ -81,36 +80,60 @@ private:
   emission closing(nanoseconds_t end) const;
   nanoseconds_t next_open_end() const;
   void close_window(nanoseconds_t end, result_rows& out);
+  void close_key(nanoseconds_t end, key_id key, cell_id cell, result_rows& out);
   void update_windows(batch_pass& pass, const row_context& r, slice& s, key_id key, result_rows& out);
-  bool window_has(nanoseconds_t end, key_id key) const;
-  void emit_one(nanoseconds_t end, key_id key, nanoseconds_t due, std::int64_t version, result_rows& out);
   void drop_expired();
   void drop(const slice& s);
 
-  void load_slice(binary_reader& in, const std::vector<key_id>& ids);
-  void load_updates(binary_reader& in, const std::vector<key_id>& ids);
+  /// The slices of a key that start in [from, to), in order.
+  void find_parts(key_id key, nanoseconds_t from, nanoseconds_t to, std::vector<part>& parts) const;
+  bool reads(nanoseconds_t end, const part& p) const {
+    return p.in.first >= end - grid_.size && p.in.first < end && p.in.second <= end;
+  }
+  /// Adds what some windows of a key hold now. @param due Ascending by end.
+  void emit_windows(key_id key, std::span<const emission> due, result_rows& out);
 
-  /// Calls `visit` for the slices with events that the window ending at `end` reads, in order.
-  template <class F>
-  void each_slice(nanoseconds_t end, F&& visit) const {
-    const auto first = slices_.lower_bound(slice_key{end - grid_.size, no_watermark});
-    for (auto it = first; it != slices_.end() && it->first.first < end; ++it)
-      if (it->second.bounds.first_end <= end)
-        visit(it->second);
+  /// Remembers that events came into a cell, for early results.
+  void mark(const slice& s, key_id key, cell_id cell, nanoseconds_t partition);
+  void start_ticks(nanoseconds_t p);
+  void emit_early(nanoseconds_t tick, result_rows& out);
+  void emit_early(nanoseconds_t tick, std::span<const change> of_key, result_rows& out);
+  /// The version of an early result, which it also counts.
+  std::int64_t next_version(nanoseconds_t end, key_id key) {
+    const auto [it, fresh] = versions_[end].try_emplace(key, 0);
+    version_count_ += fresh ? 1 : 0;
+    return static_cast<std::int64_t>(it->second++);
   }
 
+  void save_slice(const slice& s, const std::vector<key_id>& ranks, binary_writer& out) const;
+  void load_slice(binary_reader& in, const std::vector<key_id>& ids, nanoseconds_t p);
+  void load_versions(binary_reader& in, const std::vector<key_id>& ids);
+
   const window_grid grid_;
+  const nanoseconds_t early_;
 
   key_table keys_;
   cell_store cells_;
-  std::map<slice_key, slice> slices_;
+  slice_map slices_;
+  std::uint32_t last_number_ = 0;
   std::size_t entries_ = 0;
-  /// By window end: how often a closed window of a key was emitted after its first time.
-  std::map<nanoseconds_t, std::map<key_id, std::uint64_t>> updates_;
+  /// Windows that overlap.
+  std::optional<grid_stacks> stacks_;
+  /// By window end: the version that the next result of a window of a key will have, where it is not 0 for a window
+  /// that has no result yet, 1 for one that has.
+  std::map<nanoseconds_t, absl::flat_hash_map<key_id, std::uint64_t>> versions_;
+  std::size_t version_count_ = 0;
   /// Windows with an end up to here have closed.
   nanoseconds_t closed_ = no_watermark;
   /// The smallest end of a window with events that has not closed; `end_watermark` if there is none.
   nanoseconds_t next_end_ = end_watermark;
+
+  /// Changes since the last early results, and when the next ones are due.
+  std::vector<change> changes_;
+  nanoseconds_t next_tick_ = end_watermark;
+  /// By cell: the round of early results in which it has last changed.
+  std::vector<std::uint32_t> rounds_;
+  std::uint32_t round_ = 1;
 
   /// By key id.
   std::vector<recent_cell> recent_;
@@ -118,9 +141,8 @@ private:
   std::vector<std::uint32_t> pending_rows_;
   std::vector<cell_id> pending_cells_;
   std::vector<std::uint32_t> selected_;
-  /// Merged cells by key, while a window closes.
-  std::vector<cell_id> merged_;
-  std::vector<entry> touched_;
+  std::vector<part> parts_;
+  std::vector<emission> due_;
 };
 
 } // namespace millrace::windows

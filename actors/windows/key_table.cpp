@@ -4,50 +4,80 @@
 #include "messaging/codec/json_writer.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <optional>
 
 namespace millrace::windows {
 
 namespace {
 
-key_value value_of(const column& c, std::uint32_t row) {
-  if (c.is_null(row))
-    return std::monostate{};
-  switch (c.type) {
-  case data_type::boolean: return c.b8[row] != 0;
-  case data_type::uint64: return c.u64(row);
-  case data_type::float64: return c.f64[row];
-  case data_type::string:
-  case data_type::bytes:
-  case data_type::json: return std::string{c.text(row)};
-  case data_type::int64:
-  case data_type::timestamp:
-  case data_type::duration: break;
+/// One field of a canonical key (see messaging/event_batch_key.cpp).
+struct key_field {
+  bool null = false;
+  /// Bits of a number, 0 or 1.
+  std::int64_t number = 0;
+  std::string_view text;
+};
+
+/// Takes a field of the type, or null, from the front; none when the bytes are something else.
+std::optional<key_field> take_field(std::string_view& in, data_type type) {
+  key_field f;
+  if (in.empty())
+    return std::nullopt;
+  const auto tag = static_cast<unsigned char>(in.front());
+  in.remove_prefix(1);
+  if (tag == 0) {
+    f.null = true;
+    return f;
   }
-  return c.i64[row];
+  if (tag != static_cast<unsigned>(type) + 1)
+    return std::nullopt;
+  const bool text = is_text(type);
+  const std::size_t width = text ? 4 : type == data_type::boolean ? 1 : 8;
+  if (in.size() < width)
+    return std::nullopt;
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, in.data(), width);
+  in.remove_prefix(width);
+  f.number = static_cast<std::int64_t>(bits);
+  if (!text)
+    return type == data_type::boolean && bits > 1 ? std::nullopt : std::optional{f};
+  if (in.size() < bits)
+    return std::nullopt;
+  f.text = in.substr(0, bits);
+  in.remove_prefix(bits);
+  return f;
 }
 
-/// Whether a value read from a snapshot can stand in a column of this type.
-bool fits(const key_value& v, const field& f) {
-  if (std::holds_alternative<std::monostate>(v))
-    return f.nullable;
-  switch (f.type) {
-  case data_type::boolean: return std::holds_alternative<bool>(v);
-  case data_type::uint64: return std::holds_alternative<std::uint64_t>(v);
-  case data_type::float64: return std::holds_alternative<double>(v);
-  case data_type::string:
-  case data_type::bytes:
-  case data_type::json: return std::holds_alternative<std::string>(v);
-  case data_type::int64:
-  case data_type::timestamp:
-  case data_type::duration: break;
+void append_field(std::string& out, data_type type, const key_field& f) {
+  if (f.null) {
+    out += "null";
+    return;
   }
-  return std::holds_alternative<std::int64_t>(v);
+  switch (type) {
+  case data_type::boolean: out += f.number != 0 ? "true" : "false"; return;
+  case data_type::int64: codec::append_int(out, f.number); return;
+  case data_type::uint64: codec::append_uint(out, static_cast<std::uint64_t>(f.number)); return;
+  case data_type::float64: codec::append_double(out, std::bit_cast<double>(f.number)); return;
+  case data_type::string: codec::append_string(out, f.text); return;
+  case data_type::bytes: codec::append_base64(out, f.text); return;
+  case data_type::timestamp: codec::append_timestamp(out, f.number); return;
+  case data_type::duration: codec::append_duration(out, f.number); return;
+  case data_type::json: out += f.text; return;
+  }
 }
 
 } // namespace
 
-key_table::key_table(const window_plan& w, const schema& input) : plan_{w}, input_{input} {
+key_table::key_table(const window_plan& w, const schema& input)
+  : plan_{w}, input_{input}, ids_{0, hash_of{this}, equal_to{this}} {
   keyless_ = w.key_columns.empty();
+}
+
+key_table::~key_table() {
+  for (const auto& e : entries_)
+    if (e.size > sizeof e.near)
+      delete[] e.far();
 }
 
 void key_table::begin(const event_batch& batch) {
@@ -67,34 +97,31 @@ void key_table::begin(const event_batch& batch) {
 key_id key_table::find_or_add(std::uint32_t row) {
   scratch_.clear();
   append_key(scratch_, *batch_, plan_.key_columns, row);
-  if (const auto it = ids_.find(scratch_); it != ids_.end())
-    return it->second;
-  key_entry e;
-  e.canonical = scratch_;
-  e.json = "{";
-  for (const auto c : plan_.key_columns) {
-    if (e.json.size() > 1)
-      e.json += ',';
-    codec::append_string(e.json, input_[c].name);
-    e.json += ':';
-    codec::append_value(e.json, batch_->columns[c], row);
-    e.values.push_back(value_of(batch_->columns[c], row));
-  }
-  e.json += '}';
-  return add(std::move(e));
+  const auto it = ids_.find(std::string_view{scratch_});
+  return it != ids_.end() ? *it : add(scratch_);
 }
 
-key_id key_table::add(key_entry entry) {
+key_id key_table::add(std::string_view canonical) {
+  key_entry e;
+  e.size = static_cast<std::uint32_t>(canonical.size());
+  if (canonical.size() <= sizeof e.near) {
+    canonical.copy(e.near, canonical.size());
+  } else {
+    auto* const text = new char[canonical.size()];
+    canonical.copy(text, canonical.size());
+    std::memcpy(e.near, &text, sizeof text);
+  }
   key_id id = 0;
   if (free_.empty()) {
     id = static_cast<key_id>(entries_.size());
-    entries_.emplace_back();
+    grow_to(entries_, entries_.size() + 1);
+    entries_.push_back(e);
   } else {
     id = free_.back();
     free_.pop_back();
+    entries_[id] = e;
   }
-  ids_.emplace(entry.canonical, id);
-  entries_[id] = std::move(entry);
+  ids_.insert(id);
   idle_.push_back(id);
   return id;
 }
@@ -102,11 +129,13 @@ key_id key_table::add(key_entry entry) {
 void key_table::sweep() {
   for (const auto id : idle_) {
     auto& e = entries_[id];
-    // A key may stand in the list twice; freed ones are not in the map any more.
-    const auto it = ids_.find(e.canonical);
-    if (e.cells != 0 || it == ids_.end() || it->second != id)
+    // A key may stand in the list twice; freed ones are not in the index any more.
+    const auto it = e.cells == 0 ? ids_.find(e.canonical()) : ids_.end();
+    if (it == ids_.end() || *it != id)
       continue;
     ids_.erase(it);
+    if (e.size > sizeof e.near)
+      delete[] e.far();
     e = key_entry{};
     free_.push_back(id);
   }
@@ -114,11 +143,9 @@ void key_table::sweep() {
 }
 
 std::size_t key_table::bytes_of(const key_entry& e) noexcept {
-  auto bytes = sizeof(key_entry) + 64 + 2 * e.canonical.size() + e.json.size() + e.values.size() * sizeof(key_value);
-  for (const auto& v : e.values)
-    if (const auto* text = std::get_if<std::string>(&v))
-      bytes += text->size();
-  return bytes;
+  // The list of keys has a sixteenth to spare on average, the index between an eighth and more than half.
+  constexpr std::size_t index_bytes = 8;
+  return sizeof(key_entry) + sizeof(key_entry) / 16 + index_bytes + (e.size > sizeof e.near ? block_bytes(e.size) : 0);
 }
 
 void key_table::add_cell(key_id id) {
@@ -139,74 +166,69 @@ void key_table::remove_cell(key_id id) {
 }
 
 void key_table::write(key_id id, batch_builder& out, std::size_t first) const {
-  const auto& values = entries_[id].values;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const auto& v = values[i];
-    if (const auto* b = std::get_if<bool>(&v))
-      out.set_bool(first + i, *b);
-    else if (const auto* n = std::get_if<std::int64_t>(&v))
-      out.set_int(first + i, *n);
-    else if (const auto* u = std::get_if<std::uint64_t>(&v))
-      out.set_uint(first + i, *u);
-    else if (const auto* d = std::get_if<double>(&v))
-      out.set_double(first + i, *d);
-    else if (const auto* t = std::get_if<std::string>(&v))
-      out.set_text(first + i, *t);
+  auto rest = entries_[id].canonical();
+  for (std::size_t i = 0; i < plan_.key_columns.size(); ++i) {
+    const auto type = input_[plan_.key_columns[i]].type;
+    const auto f = take_field(rest, type);
+    if (!f || f->null)
+      continue;
+    if (is_text(type))
+      out.set_text(first + i, f->text);
+    else if (type == data_type::boolean)
+      out.set_bool(first + i, f->number != 0);
+    else if (type == data_type::uint64)
+      out.set_uint(first + i, static_cast<std::uint64_t>(f->number));
+    else if (type == data_type::float64)
+      out.set_double(first + i, std::bit_cast<double>(f->number));
+    else
+      out.set_int(first + i, f->number);
   }
+}
+
+void key_table::append_json(key_id id, std::string& out) const {
+  auto rest = entries_[id].canonical();
+  out += '{';
+  for (std::size_t i = 0; i < plan_.key_columns.size(); ++i) {
+    const auto& column = input_[plan_.key_columns[i]];
+    if (i != 0)
+      out += ',';
+    codec::append_string(out, column.name);
+    out += ':';
+    if (const auto f = take_field(rest, column.type))
+      append_field(out, column.type, *f);
+  }
+  out += '}';
 }
 
 std::vector<key_id> key_table::sorted() const {
   std::vector<key_id> ids;
+  ids.reserve(live_);
   for (key_id id = 0; id < entries_.size(); ++id)
     if (entries_[id].cells != 0)
       ids.push_back(id);
-  std::sort(ids.begin(), ids.end(), [&](key_id a, key_id b) { return entries_[a].canonical < entries_[b].canonical; });
+  std::sort(ids.begin(), ids.end(),
+            [&](key_id a, key_id b) { return entries_[a].canonical() < entries_[b].canonical(); });
   return ids;
 }
 
-void key_table::save(key_id id, binary_writer& out) const {
-  const auto& e = entries_[id];
-  out.text(e.canonical);
-  out.text(e.json);
-  for (const auto& v : e.values) {
-    out.u8(static_cast<std::uint8_t>(v.index()));
-    if (const auto* b = std::get_if<bool>(&v))
-      out.u8(*b ? 1 : 0);
-    else if (const auto* n = std::get_if<std::int64_t>(&v))
-      out.i64(*n);
-    else if (const auto* u = std::get_if<std::uint64_t>(&v))
-      out.u64(*u);
-    else if (const auto* d = std::get_if<double>(&v))
-      out.f64(*d);
-    else if (const auto* t = std::get_if<std::string>(&v))
-      out.text(*t);
+void key_table::save(key_id id, binary_writer& out) const { out.text(entries_[id].canonical()); }
+
+bool key_table::fits(std::string_view canonical) const {
+  for (const auto c : plan_.key_columns) {
+    const auto f = take_field(canonical, input_[c].type);
+    if (!f || (f->null && !input_[c].nullable))
+      return false;
   }
+  return canonical.empty();
 }
 
 key_id key_table::load(binary_reader& in) {
-  key_entry e;
-  e.canonical = in.text();
-  e.json = in.text();
-  for (const auto c : plan_.key_columns) {
-    key_value v;
-    switch (in.u8()) {
-    case 0: break;
-    case 1: v = in.flag(); break;
-    case 2: v = in.i64(); break;
-    case 3: v = in.u64(); break;
-    case 4: v = in.f64(); break;
-    case 5: v = std::string{in.text()}; break;
-    default: in.fail(); break;
-    }
-    if (!fits(v, input_[c]))
-      in.fail();
-    e.values.push_back(std::move(v));
-  }
-  if (!in.ok() || ids_.contains(e.canonical)) {
+  const auto canonical = in.text();
+  if (!in.ok() || !fits(canonical) || ids_.contains(canonical)) {
     in.fail();
     return no_key;
   }
-  return add(std::move(e));
+  return add(canonical);
 }
 
 } // namespace millrace::windows

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <tuple>
 
 namespace millrace::windows {
@@ -23,14 +24,36 @@ void result_rows::add(const cell_store& cells, cell_id cell, const key_table& ke
   rows_.push_back(std::move(r));
 }
 
+/// The JSON text of a key is made once for all its rows, which then compare by number.
 void result_rows::order(const key_table& keys) {
-  std::sort(rows_.begin(), rows_.end(), [&](const row& a, const row& b) {
-    if (a.what.due != b.what.due)
-      return a.what.due < b.what.due;
-    if (a.key != b.key)
-      return keys[a.key].json < keys[b.key].json;
-    const auto rest = [](const row& x) { return std::tie(x.what.start, x.what.seq, x.what.end, x.what.version); };
-    return rest(a) < rest(b);
+  std::vector<key_id> ids;
+  ids.reserve(rows_.size());
+  for (const auto& r : rows_)
+    ids.push_back(r.key);
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  std::string texts;
+  std::vector<std::size_t> offsets{0};
+  for (const auto id : ids) {
+    keys.append_json(id, texts);
+    offsets.push_back(texts.size());
+  }
+  std::vector<std::uint32_t> by_text(ids.size());
+  std::iota(by_text.begin(), by_text.end(), 0U);
+  const auto text = [&](std::uint32_t i) {
+    return std::string_view{texts}.substr(offsets[i], offsets[i + 1] - offsets[i]);
+  };
+  std::sort(by_text.begin(), by_text.end(), [&](auto a, auto b) { return text(a) < text(b); });
+  std::vector<std::uint32_t> ranks(ids.size());
+  for (std::uint32_t i = 0; i < by_text.size(); ++i)
+    ranks[by_text[i]] = i;
+  for (auto& r : rows_)
+    r.rank = ranks[static_cast<std::size_t>(std::lower_bound(ids.begin(), ids.end(), r.key) - ids.begin())];
+  std::sort(rows_.begin(), rows_.end(), [](const row& a, const row& b) {
+    const auto rank = [](const row& x) {
+      return std::tie(x.what.due, x.rank, x.what.start, x.what.seq, x.what.end, x.what.version);
+    };
+    return rank(a) < rank(b);
   });
 }
 

@@ -45,6 +45,8 @@ private:
     emission what;
     key_id key = 0;
     std::uint32_t place = 0;
+    /// Of the key's text among the keys of the step.
+    std::uint32_t rank = 0;
     /// Index of each accumulator that has no result, and why.
     std::vector<std::pair<std::uint32_t, std::string>> reasons;
   };

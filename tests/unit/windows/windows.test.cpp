@@ -147,7 +147,7 @@ TEST_CASE("keys beyond the limit are rejected and nothing is evicted") {
   feed(*p, {{"C", 1.0, 1, 11 * s, 10 * s}}, 10 * s, out);
   REQUIRE(p->counters().rejected == 1);
   REQUIRE(p->state_keys() == 1);
-  auto q = make_processor(plan_of({tumbling(10 * s, {{"n", "count()"}})}), limits{1000, 400});
+  auto q = make_processor(plan_of({tumbling(10 * s, {{"n", "count()"}})}), limits{1000, 200});
   feed(*q, {{"A", 1.0, 1, 1 * s, 0}, {"B", 1.0, 1, 1 * s, 0}, {"C", 1.0, 1, 1 * s, 0}, {"A", 1.0, 1, 1 * s, 0}}, 0,
        out);
   REQUIRE(q->counters().rejected > 0);
