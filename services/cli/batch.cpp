@@ -5,6 +5,7 @@
 #include "actors/storage/store.hpp"
 #include "services/cli/batch_input.hpp"
 #include "services/cli/batch_printer.hpp"
+#include "services/cli/direct_run.hpp"
 #include "services/pipeline/definition.hpp"
 #include "services/process/storage_url.hpp"
 
@@ -24,20 +25,22 @@ constexpr int exit_runtime = 3;
 /// Rows stored in one transaction.
 constexpr std::size_t store_rows = 20'000;
 
-class batch_run {
+class batch_run final : record_sink {
 public:
   batch_run(const batch_options& o, pipeline::definition_ptr d, std::ostream& out, std::ostream& err)
-    : options_{o}, definition_{std::move(d)}, err_{err}, printer_{out} {}
+    : options_{o}, definition_{std::move(d)}, err_{err}, printer_{out}, stages_{definition_} {}
 
   int run();
 
 private:
+  void rejected(const rejected_event& r) override;
+  void windows(std::string_view name, const event_batch& rows) override;
+  void alerts(const event_batch& rows) override;
+
   result<void> open();
   result<void> open_store();
   result<void> step(std::size_t shard);
   void process(const event_batch& rows, nanoseconds_t after);
-  void process_windows(const input& in);
-  void emit(const output& o);
   result<void> store(bool all);
   void progress(bool last);
   void summary(double seconds);
@@ -49,14 +52,7 @@ private:
   std::ostream& err_;
   batch_printer printer_;
   std::vector<std::unique_ptr<batch_input>> inputs_;
-  std::unique_ptr<processor> enrich_;
-  std::unique_ptr<processor> windows_;
-  std::unique_ptr<processor> event_alerts_;
-  std::unique_ptr<processor> window_alerts_;
-  nanoseconds_t high_time_ = no_watermark;
-  output enriched_;
-  output windowed_;
-  output alerted_;
+  direct_run stages_;
 
   std::unique_ptr<storage::store_writer> store_;
   storage::position position_;
@@ -96,13 +92,6 @@ result<void> batch_run::open() {
       total_bytes_ += n;
     inputs_.push_back(std::move(*in));
   }
-  enrich_ = enrich::make_processor(d.enrich, d.tables);
-  if (d.windows && d.windows->size() > 0)
-    windows_ = windows::make_processor(d.windows, d.limits);
-  if (d.alerts && d.alerts->reads_events())
-    event_alerts_ = alerts::make_processor(d.alerts);
-  if (d.alerts && d.alerts->reads_windows())
-    window_alerts_ = alerts::make_processor(d.alerts);
   return options_.store ? open_store() : result<void>{};
 }
 
@@ -128,86 +117,36 @@ nanoseconds_t batch_run::watermark() const {
   return low;
 }
 
-void batch_run::emit(const output& o) {
-  for (const auto& r : o.rejected) {
-    ++reasons_[r.stage + " " + r.reason];
-    if (options_.late)
-      printer_.add_rejected(r);
-  }
+void batch_run::rejected(const rejected_event& r) {
+  ++reasons_[r.stage + " " + r.reason];
+  if (options_.late)
+    printer_.add_rejected(r);
 }
 
-void batch_run::process_windows(const input& in) {
-  windowed_.clear();
-  windows_->process(in, windowed_);
-  emit(windowed_);
-  for (auto& s : windowed_.sections) {
-    results_ += s.batch.rows;
-    printer_.add_windows(s.name, s.batch);
-  }
-  if (!window_alerts_)
-    return;
-  alerted_.clear();
-  auto step = in;
-  for (std::size_t i = 0; i < windowed_.sections.size(); ++i) {
-    step.section = windowed_.sections[i].name;
-    step.batch = &windowed_.sections[i].batch;
-    step.watermark = no_watermark;
-    window_alerts_->process(step, alerted_);
-  }
-  const auto none = event_batch::make(std::make_shared<schema>());
-  step.section = {};
-  step.batch = &none;
-  step.watermark = in.watermark;
-  window_alerts_->process(step, alerted_);
+void batch_run::windows(std::string_view name, const event_batch& rows) {
+  results_ += rows.rows;
+  printer_.add_windows(name, rows);
+}
+
+void batch_run::alerts(const event_batch& rows) {
+  alerts_ += rows.rows;
+  printer_.add_alerts(rows);
 }
 
 /// Takes rows through all stages; `after` is the watermark behind them.
 void batch_run::process(const event_batch& rows, nanoseconds_t after) {
-  input in;
-  in.batch = &rows;
-  in.watermark = after;
-  for (auto t : rows.time)
-    high_time_ = std::max(high_time_, t);
-  in.high_time = high_time_;
   printer_.begin(rows.watermark, after);
   for (auto& x : inputs_)
-    for (auto& r : x->take_rejected()) {
-      ++reasons_[r.stage + " " + r.reason];
-      if (options_.late)
-        printer_.add_rejected(r);
-    }
-  enriched_.clear();
-  enrich_->process(in, enriched_);
-  emit(enriched_);
-  const auto none = event_batch::make(definition_->enrich->output_schema());
-  in.batch = enriched_.sections.empty() ? &none : &enriched_.sections.front().batch;
-  alerted_.clear();
-  if (windows_)
-    process_windows(in);
-  std::vector<section> transitions = std::move(alerted_.sections);
-  if (event_alerts_) {
-    alerted_.clear();
-    event_alerts_->process(in, alerted_);
-    for (auto& s : alerted_.sections)
-      transitions.push_back(std::move(s));
-  }
-  for (auto& s : transitions) {
-    alerts_ += s.batch.rows;
-    printer_.add_alerts(s.batch);
-  }
+    for (auto& r : x->take_rejected())
+      rejected(r);
+  stages_.process(rows, after, 0, *this);
   printer_.flush();
   if (!store_)
     return;
-  for (auto* list : {&windowed_.sections, &transitions})
-    for (auto& s : *list) {
-      unstored_rows_ += s.batch.rows;
-      unstored_.push_back(std::move(s));
-    }
-  if (definition_->store_events)
-    for (auto& s : enriched_.sections) {
-      unstored_rows_ += s.batch.rows;
-      unstored_.push_back(std::move(s));
-    }
+  const auto before = unstored_.size();
+  stages_.take_sections(unstored_, definition_->store_events);
+  for (auto i = before; i < unstored_.size(); ++i)
+    unstored_rows_ += unstored_[i].batch.rows;
 }
 
 result<void> batch_run::store(bool all) {
@@ -332,17 +271,11 @@ void batch_run::summary(double seconds) {
          << l.rejected << (l.imbalance() == 0 ? "  ok" : "  OFF BY " + std::to_string(l.imbalance())) << '\n';
   };
   line("ingest", in);
-  line("enrich", enrich_->counters());
-  if (windows_)
-    line("window", windows_->counters());
-  if (event_alerts_ || window_alerts_) {
-    ledger a;
-    if (event_alerts_)
-      a += event_alerts_->counters();
-    if (window_alerts_)
-      a += window_alerts_->counters();
-    line("alert", a);
-  }
+  line("enrich", stages_.enrich_counters());
+  if (stages_.has_windows())
+    line("window", stages_.window_counters());
+  if (stages_.has_alerts())
+    line("alert", stages_.alert_counters());
   for (const auto& [reason, n] : reasons_)
     err_ << "rejected by " << reason << ": " << n << '\n';
 }

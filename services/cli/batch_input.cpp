@@ -22,7 +22,7 @@ void batch_input::closer::operator()(std::FILE* f) const noexcept {
 }
 
 result<std::unique_ptr<batch_input>> batch_input::open(std::string path, ingest::shard_options options,
-                                                       std::uint32_t index, std::size_t chunk_bytes) {
+                                                       std::uint32_t index, std::size_t chunk_bytes, std::string name) {
   std::unique_ptr<batch_input> in{new batch_input};
   in->format_ = options.decode.format;
   auto s = ingest::shard::make(std::move(options), index);
@@ -35,6 +35,7 @@ result<std::unique_ptr<batch_input>> batch_input::open(std::string path, ingest:
   in->file_.reset(path == "-" ? stdin : std::fopen(path.c_str(), "rb"));
   if (!in->file_)
     return error{ec::io, "cannot open " + path + ": " + std::strerror(errno), ""};
+  in->name_ = name.empty() ? path : std::move(name);
   in->path_ = std::move(path);
   return in;
 }
@@ -107,7 +108,8 @@ result<void> batch_input::fill() {
     m.payload = std::string_view{buffer_}.substr(0, end);
     m.shard = index_;
     m.place = place_;
-    m.file = path_;
+    m.file = name_;
+    m.arrival = arrival_;
     shard_->feed_lines(m);
     auto chunk = shard_->take();
     buffer_.erase(0, end);

@@ -15,8 +15,11 @@ namespace millrace::cli {
 class batch_input {
 public:
   /// @param path `-` is stdin.
+  /// @param name What `$file` says; empty: the path.
   static result<std::unique_ptr<batch_input>> open(std::string path, ingest::shard_options options, std::uint32_t index,
-                                                   std::size_t chunk_bytes);
+                                                   std::size_t chunk_bytes, std::string name = {});
+  /// Log time of what is read from now on: `$arrival`.
+  void arrive_at(nanoseconds_t log_time) noexcept { arrival_ = log_time; }
 
   /// Decodes the next chunk if all rows are used; after it, `done()` says whether anything is left.
   result<void> fill();
@@ -49,6 +52,8 @@ private:
     void operator()(std::FILE* f) const noexcept;
   };
   std::string path_;
+  std::string name_;
+  nanoseconds_t arrival_ = 0;
   std::unique_ptr<std::FILE, closer> file_;
   std::unique_ptr<ingest::shard> shard_;
   codec::event_format format_ = codec::event_format::json;

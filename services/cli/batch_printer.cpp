@@ -61,6 +61,7 @@ void batch_printer::add_rejected(const rejected_event& r) {
 
 void batch_printer::add_windows(std::string_view name, const event_batch& b) {
   const auto* start = b.find(codec::column_start);
+  const auto* seq = b.find(codec::column_seq);
   const auto* version = b.find(codec::column_version);
   for (std::size_t row = 0; row < b.rows; ++row) {
     record x;
@@ -69,6 +70,7 @@ void batch_printer::add_windows(std::string_view name, const event_batch& b) {
     x.name = name;
     codec::append_window_key(x.key, b, row);
     x.start = start->i64[row];
+    x.seq = seq ? seq->i64[row] : 0;
     x.version = version->i64[row];
     codec::append_window_record(x.text, name, b, row);
     held_.push_back(std::move(x));
@@ -103,8 +105,8 @@ void batch_printer::flush() {
   if (held_.empty())
     return;
   std::stable_sort(held_.begin(), held_.end(), [](const record& a, const record& b) {
-    return std::tie(a.step, a.kind, a.name, a.key, a.start, a.version) <
-           std::tie(b.step, b.kind, b.name, b.key, b.start, b.version);
+    return std::tie(a.step, a.kind, a.name, a.key, a.start, a.seq, a.version) <
+           std::tie(b.step, b.kind, b.name, b.key, b.start, b.seq, b.version);
   });
   // Later events may still belong to the step of the present watermark.
   const auto end = std::find_if(held_.begin(), held_.end(), [&](const record& r) { return r.step >= after_; });

@@ -38,6 +38,8 @@ private:
     std::string name;
     std::string key;
     std::int64_t start = 0;
+    /// Of a count window: windows of the same events may start at the same time.
+    std::int64_t seq = 0;
     std::int64_t version = 0;
     std::string text;
   };

@@ -14,6 +14,7 @@ inline constexpr int exit_failed = 3;
 void add_dev(CLI::App& app, int& code);
 void add_batch(CLI::App& app, int& code);
 void add_lint(CLI::App& app, int& code);
+void add_test(CLI::App& app, int& code);
 void add_eval(CLI::App& app, int& code);
 void add_generate(CLI::App& app, int& code);
 void add_publish(CLI::App& app, int& code);

@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   millrace::cli::add_dev(app, code);
   millrace::cli::add_batch(app, code);
   millrace::cli::add_lint(app, code);
+  millrace::cli::add_test(app, code);
   millrace::cli::add_eval(app, code);
   millrace::cli::add_generate(app, code);
   millrace::cli::add_publish(app, code);
