@@ -5,13 +5,14 @@ namespace millrace::services {
 
 namespace {
 
-void add_units(const process::context& c, std::string_view input, std::uint32_t first,
+/// Units for the input logs from `from` on, one per partition, with the alerts logs from `first` on.
+void add_units(const process::context& c, std::string_view input, std::uint32_t from, std::uint32_t first,
                std::vector<runtime::unit_spec>& out) {
   for (std::uint32_t p = 0; p < c.definition->partitions; ++p) {
     process::stage_wiring w;
     w.names = {"alert", "alert"};
     w.input_stage = input;
-    w.input_partition = p;
+    w.input_partition = from + p;
     w.output_stage = "alerts";
     w.partition = first + p;
     w.publish = true;
@@ -30,9 +31,11 @@ process::service alert_service() {
     const auto& d = *c.definition;
     // One partition per input log: there is no order between logs to disagree about (rule 1.8).
     if (d.alerts && d.alerts->reads_windows())
-      add_units(c, "windows", 0, out);
+      add_units(c, "windows", 0, 0, out);
     if (d.alerts && d.alerts->reads_events())
-      add_units(c, "enriched", process::events_alert_partition(d, 0), out);
+      add_units(c, "enriched", 0, process::events_alert_partition(d, 0), out);
+    if (d.alerts && d.alerts->reads_windows() && process::merges(d))
+      add_units(c, "windows", process::merge_partition(d, 0), process::merge_alert_partition(d, 0), out);
   };
   return s;
 }

@@ -15,6 +15,13 @@ log_spec rejected_log(const context& c) {
   return {rejected_stream_name(name), {rejected_subjects(name)}, c.log_bytes, {}, c.replicas, true};
 }
 
+bool merges(const pipeline::definition& d) {
+  for (std::size_t i = 0; d.windows && i < d.windows->size(); ++i)
+    if (d.windows->window(i).merged)
+      return true;
+  return false;
+}
+
 std::vector<std::string> readers_of(const pipeline::definition& d, std::string_view log_stage) {
   std::vector<std::string> out;
   if (log_stage == "events")
@@ -27,6 +34,8 @@ std::vector<std::string> readers_of(const pipeline::definition& d, std::string_v
     if (d.store_events)
       out.emplace_back("storage");
   }
+  if (log_stage == "partials")
+    out.emplace_back("window");
   if (log_stage == "windows") {
     if (d.alerts && d.alerts->reads_windows())
       out.emplace_back("alert");
@@ -64,11 +73,19 @@ runtime::unit_spec stage_unit(const context& c, stage_wiring w) {
   p.names.rejected_log = rejected_stream_name(d.name);
   p.names.rejected_subject = rejected_subject(d.name, w.names.stage, w.partition);
   p.names.logs = {stage_log(c, state, w.partition), stage_log(c, w.output_stage, w.partition), rejected_log(c)};
+  for (const auto& x : w.more_outputs) {
+    runtime::lane more;
+    more.log = stream_name(d.name, x.stage, x.partition);
+    more.subject = subject(d.name, x.stage, x.partition, x.writer);
+    p.names.outputs.push_back(std::move(more));
+    p.names.logs.push_back(stage_log(c, x.stage, x.partition));
+  }
   p.names.definition = d.fingerprint;
   p.names.instance = c.env.instance;
   p.input_log = stream_name(d.name, w.input_stage, w.input_partition);
   p.writers = w.writers.empty() ? std::vector{subject(d.name, w.input_stage, w.input_partition)} : std::move(w.writers);
   p.make_processor = std::move(w.make_processor);
+  p.controls = std::move(w.controls);
   p.publish = w.publish;
   p.trim = trim_of(c, w.input_stage, w.input_partition, w.names.stage);
   p.meters = {&c.metrics->stage(d.name, w.names.service, w.names.stage, label),

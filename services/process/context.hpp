@@ -48,6 +48,14 @@ std::vector<std::string> readers_of(const pipeline::definition& d, std::string_v
 runtime::trim_spec trim_of(const context& c, std::string_view log_stage, std::uint32_t partition,
                            std::string_view reader);
 
+/// One subject of a log that the partitions of a stage share (rule 3.4).
+struct shared_output {
+  std::string_view stage;
+  std::uint32_t partition = 0;
+  /// Token of this writer.
+  std::string writer;
+};
+
 /// One partition of a stage that reads `input_stage`'s log `input_partition` and writes `output_stage`'s log
 /// `partition`.
 struct stage_wiring {
@@ -58,12 +66,26 @@ struct stage_wiring {
   std::uint32_t partition = 0;
   /// Writers on the input; empty: the one writer of a log with one.
   std::vector<std::string> writers;
+  /// Lanes 1, 2, ... of the processor's sections; lane 0 is the log above.
+  std::vector<shared_output> more_outputs;
   bool publish = false;
   std::function<std::unique_ptr<processor>()> make_processor;
+  /// Versions of what the processor is parametrised with; may be null.
+  std::shared_ptr<runtime::control_hub> controls;
 };
 runtime::unit_spec stage_unit(const context& c, stage_wiring w);
 
+/// Some window's key does not contain the event key: partitions write partial results, which a second step merges into
+/// windows logs of its own.
+bool merges(const pipeline::definition& d);
+/// Index of the windows log of merge partition q: those of the partitions come first.
+inline std::uint32_t merge_partition(const pipeline::definition& d, std::uint32_t q) { return d.partitions + q; }
+
 /// Index of the alerts log for alerts on events of partition p: those on windows come first.
 inline std::uint32_t events_alert_partition(const pipeline::definition& d, std::uint32_t p) { return d.partitions + p; }
+/// Index of the alerts log for alerts on the windows of merge partition q: after those on events.
+inline std::uint32_t merge_alert_partition(const pipeline::definition& d, std::uint32_t q) {
+  return 2 * d.partitions + q;
+}
 
 } // namespace millrace::process

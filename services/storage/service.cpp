@@ -28,6 +28,12 @@ std::vector<input_log> inputs(const pipeline::definition& d) {
     if (d.store_events)
       out.push_back({"enriched", p});
   }
+  // After the others, so that these keep their numbers in the metrics.
+  for (std::uint32_t q = 0; process::merges(d) && q < d.partitions; ++q) {
+    out.push_back({"windows", process::merge_partition(d, q)});
+    if (d.alerts && d.alerts->reads_windows())
+      out.push_back({"alerts", process::merge_alert_partition(d, q)});
+  }
   return out;
 }
 
