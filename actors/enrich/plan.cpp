@@ -137,6 +137,8 @@ private:
       d.columns.push_back(use(name));
     d.id = use(o.id);
     d.columns.push_back(d.id);
+    // The loader's stand-in for the id of CloudEvents: nothing else can name it.
+    std::erase_if(names_, [&](auto slot) { return slots_[slot].name.starts_with('$'); });
     out_->duplicates = std::move(d);
   }
 

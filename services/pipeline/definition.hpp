@@ -82,6 +82,9 @@ struct definition {
 };
 using definition_ptr = std::shared_ptr<const definition>;
 
+/// Whether `batch` and `test` can run it: they ask no server, so a remote table needs a file beside it.
+result<void> check_offline(const definition& d);
+
 struct located_diagnostic {
   std::string file;
   int line = 0;   ///< from 1

@@ -2,85 +2,9 @@
 #include "services/pipeline/scalars.hpp"
 #include "services/pipeline/sections.hpp"
 
-#include <algorithm>
-#include <filesystem>
-
 namespace millrace::pipeline {
 
 namespace {
-
-void read_types(reader& r, const yaml_node& n, enrich::table_options& out) {
-  if (!n.is_map()) {
-    r.error(n, "`types` is a map of column names and types", "e.g. `limit: double`");
-    return;
-  }
-  const std::vector<std::pair<std::string, data_type>> known{{"bool", data_type::boolean},
-                                                             {"int", data_type::int64},
-                                                             {"uint", data_type::uint64},
-                                                             {"double", data_type::float64},
-                                                             {"string", data_type::string}};
-  for (const auto& [key, value] : n.members) {
-    if (!r.text(key.get(), "a column name") || !r.text(value.get(), "a type"))
-      continue;
-    const auto at =
-      std::find_if(known.begin(), known.end(), [&wanted = value->text](const auto& k) { return k.first == wanted; });
-    if (at == known.end())
-      r.error(*value, "a column cannot be of type `" + value->text + "`",
-              suggest(value->text, {"bool", "int", "uint", "double", "string"}));
-    else if (!out.types.emplace(key->text, at->second).second)
-      r.error(*key, "`" + key->text + "` is given twice");
-  }
-}
-
-/// False when the table cannot be used; the reason is reported.
-bool read_table(reader& r, const yaml_node& n, draft& d, enrich::table_options& out) {
-  section s{r, &n, "a table", {{"file", "key", "types"}, {"nats_kv", "http", "postgresql"}}};
-  if (!s || s.node().find("nats_kv") || s.node().find("http") || s.node().find("postgresql"))
-    return false;
-  const auto* file = s.require("file", "file: instruments.csv");
-  const auto* key = s.require("key", "key: symbol");
-  const auto* path = r.text(file, "a file");
-  const auto* column = r.text(key, "a column name");
-  if (const auto* types = s.get("types"))
-    read_types(r, *types, out);
-  if (!path || !column)
-    return false;
-  out.file = (std::filesystem::path{d.def.folder} / *path).lexically_normal().string();
-  out.key = *column;
-  auto table = enrich::load_csv_table(out);
-  if (!table) {
-    r.error(*file, table.error().message, table.error().hint);
-    return false;
-  }
-  d.def.tables.emplace(out.name, *std::move(table));
-  return true;
-}
-
-void read_tables(reader& r, const yaml_node& n, draft& d) {
-  if (!n.is_map()) {
-    r.error(n, "`tables` is a map of table names", "e.g. `instruments: {file: instruments.csv, key: symbol}`");
-    return;
-  }
-  std::set<std::string_view> seen;
-  for (const auto& [key, value] : n.members) {
-    const auto* name = r.text(key.get(), "a table name");
-    if (!name)
-      continue;
-    bool good = seen.insert(*name).second;
-    if (!good)
-      r.error(*key, "table `" + *name + "` is given twice");
-    else if (!is_name(*name, true)) {
-      r.error(*key, "`" + *name + "` cannot be a table name", "a-z, then a-z, 0-9, _ and -; at most 40 characters");
-      good = false;
-    }
-    enrich::table_options out;
-    out.name = *name;
-    if (good && read_table(r, *value, d, out))
-      d.def.enrich_options.tables.push_back(std::move(out));
-    else
-      d.broken_tables.insert(*name);
-  }
-}
 
 enrich::step read_set(reader& r, const yaml_node& n) {
   enrich::set_step out;
@@ -158,21 +82,56 @@ enrich::step read_step(reader& r, const yaml_node& n) {
   return condition ? enrich::filter_step{*condition} : nothing;
 }
 
+/// CloudEvents have an id of their own; the field has a name that no expression and no output shows.
+void use_cloudevents_id(draft& d) {
+  for (const auto& f : d.def.decode.fields)
+    if (f.source == codec::field_source::attribute && f.path == std::vector<std::string>{"id"}) {
+      d.def.id = f.field.name;
+      return;
+    }
+  codec::field_spec id;
+  id.field = {"$ce.id", data_type::string, true};
+  id.source = codec::field_source::attribute;
+  id.path = {"id"};
+  d.def.id = id.field.name;
+  d.def.decode.fields.push_back(std::move(id));
+}
+
+void read_duplicates(reader& r, const yaml_node& n, draft& d) {
+  section s{r, &n, "`duplicates`", {{"within"}}};
+  if (!s)
+    return;
+  const auto* within = s.require("within", "within: 10m");
+  const auto d_within = r.duration(within);
+  if (d_within && *d_within <= 0)
+    r.error(*within, "`within` must be longer than zero", "e.g. `within: 10m`");
+  const auto* event = r.root().find("event");
+  if (d.def.id.empty() && d.def.decode.format == codec::event_format::cloudevents)
+    use_cloudevents_id(d);
+  else if (d.def.id.empty() && !(event && event->find("id")))
+    r.error(n, "`duplicates` needs to know what identifies an event", "name the field: `event: {id: trade_id}`");
+  // What else it needs is added once every section is read.
+  if (d_within && *d_within > 0 && !d.def.id.empty())
+    d.def.enrich_options.duplicates = enrich::duplicates_options{*d_within, {}, {}, {}};
+}
+
 } // namespace
 
 void read_enrich(reader& r, const yaml_node* n, draft& d) {
-  section s{r, n, "`enrich`", {{"tables", "steps"}, {"duplicates"}, true}};
-  if (const auto* tables = s.get("tables"))
+  section s{r, n, "`enrich`", {{"duplicates", "tables", "steps"}, {}, true}};
+  if (const auto* duplicates = s.get("duplicates"))
+    read_duplicates(r, *duplicates, d);
+  const auto* tables = s.get("tables");
+  if (tables)
     read_tables(r, *tables, d);
   const auto* steps = s.get("steps");
-  if (!steps)
-    return;
-  if (!steps->is_sequence()) {
+  if (steps && !steps->is_sequence())
     r.error(*steps, "`steps` is a list", "start each step with `- `");
-    return;
-  }
-  for (const auto& item : steps->items)
-    d.def.enrich_options.steps.push_back(read_step(r, *item));
+  else if (steps)
+    for (const auto& item : steps->items)
+      d.def.enrich_options.steps.push_back(read_step(r, *item));
+  if (tables)
+    load_tables(r, *tables, d);
 }
 
 } // namespace millrace::pipeline

@@ -80,7 +80,13 @@ void add_enrich(canonical& c, const enrich::options& o) {
     c.text(t.name).text(t.key).number(t.types.size());
     for (const auto& [column, type] : t.types)
       c.text(column).text(to_string(type));
+    // Where a server is may change; a file's path does not count either.
+    if (t.remote.what != enrich::remote_table::kind::none)
+      c.number(static_cast<int>(t.remote.what)).text(t.remote.bucket).text(t.remote.query).list(t.columns);
   }
+  // The key and the id are part of the event's.
+  if (o.duplicates)
+    c.text("duplicates").number(o.duplicates->within);
   c.number(o.steps.size());
   for (const auto& step : o.steps)
     add_step(c, step);

@@ -320,6 +320,11 @@ void decide_merging(reader& r, draft& d) {
 
 void make_plans(reader& r, draft& d) {
   auto& def = d.def;
+  if (auto& duplicates = def.enrich_options.duplicates) {
+    duplicates->key = def.key;
+    duplicates->id = def.id;
+    duplicates->limits = {def.limits.keys, def.limits.bytes};
+  }
   def.declared = schema_of(def.decode.fields, false);
   def.enrich = check_enrich(r, d, def.declared);
   if (!def.enrich)

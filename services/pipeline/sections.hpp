@@ -22,7 +22,10 @@ struct draft {
 
 void read_event(reader& r, const yaml_node* n, draft& d);
 void read_ingest(reader& r, const yaml_node* n, draft& d);
-/// Loads the tables too.
+void read_tables(reader& r, const yaml_node& n, draft& d);
+/// After the steps: they say which columns a remote table has.
+void load_tables(reader& r, const yaml_node& n, draft& d);
+/// Reads and loads the tables too.
 void read_enrich(reader& r, const yaml_node* n, draft& d);
 void read_windows(reader& r, const yaml_node* n, draft& d);
 void read_alerts(reader& r, const yaml_node* n, draft& d);
