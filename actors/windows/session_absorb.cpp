@@ -86,18 +86,26 @@ void session_state::take_slowly(batch_pass& pass, const row_context& r, result_r
     queue(id, next);
 }
 
+session_state::session_id session_state::session_before(const row_context& r, place_map::const_iterator from) const {
+  while (from != by_start_.begin() && std::get<key_id>((--from)->first) == r.key)
+    if (const auto& s = sessions_[from->second]; reaches(s, r.watermark))
+      return joins(s, r) ? from->second : no_session;
+  return no_session;
+}
+
+session_state::session_id session_state::session_after(const row_context& r, place_map::const_iterator from) const {
+  for (; from != by_start_.end() && std::get<key_id>(from->first) == r.key; ++from)
+    if (const auto& s = sessions_[from->second]; reaches(s, r.watermark))
+      return joins(s, r) ? from->second : no_session;
+  return no_session;
+}
+
 session_state::session_id session_state::place(batch_pass& pass, const row_context& r, result_rows& out) {
-  const auto after = by_start_.upper_bound({r.key, r.time});
-  auto left = no_session;
-  auto right = no_session;
-  if (after != by_start_.end() && after->first.first == r.key && joins(sessions_[after->second], r))
-    right = after->second;
-  if (after != by_start_.begin())
-    if (const auto before = std::prev(after); before->first.first == r.key && joins(sessions_[before->second], r))
-      left = before->second;
+  const auto next = by_start_.lower_bound(place_key{r.key, r.time + 1, 0});
+  const auto left = session_before(r, next);
+  const auto right = session_after(r, next);
   if (left != no_session) {
-    const bool both = right != no_session && (max_ == 0 || sessions_[right].last <= sessions_[left].first + max_);
-    if (both) {
+    if (right != no_session && can_merge(sessions_[left], sessions_[right])) {
       // Both must have the rows that came before this one.
       flush(pass);
       merge(left, right, r, out);
@@ -124,16 +132,18 @@ void session_state::move_start(session_id id, const row_context& r, result_rows&
   auto& s = sessions_[id];
   retract(s, r.watermark, out);
   s.emitted = 0;
-  by_start_.erase({s.key, s.first});
+  by_start_.erase(place_of(s));
   s.first = r.time;
-  by_start_.emplace(std::pair{s.key, s.first}, id);
+  by_start_.emplace(place_of(s), id);
+  if (newest_[s.key] == id)
+    set_newest(s.key);
 }
 
 void session_state::merge(session_id into, session_id from, const row_context& r, result_rows& out) {
   auto& s = sessions_[into];
   const auto& absorbed = sessions_[from];
   retract(absorbed, r.watermark, out);
-  s.last = absorbed.last;
+  s.last = std::max(s.last, absorbed.last);
   s.events += absorbed.events;
   held_ += absorbed.events;
   cells_.merge(s.cell, absorbed.cell);

@@ -5,7 +5,7 @@
 #include "actors/windows/snapshot_ranks.hpp"
 
 #include <algorithm>
-#include <tuple>
+#include <iterator>
 
 namespace millrace::windows {
 
@@ -136,32 +136,34 @@ session_state::session_id session_state::open(key_id key, nanoseconds_t first) {
   s = session{};
   s.first = s.last = first;
   s.queued = end_of(s);
+  s.serial = next_serial_++;
   s.key = key;
   s.cell = cells_.make();
-  by_start_.emplace(std::pair{key, first}, id);
+  by_start_.emplace(place_of(s), id);
   queue_.insert({s.queued, id});
   next_due_ = std::min(next_due_, s.queued);
   if (key >= newest_.size())
     newest_.resize(std::max<std::size_t>(keys_.capacity(), key + std::size_t{1}), no_session);
   auto& newest = newest_[key];
-  if (newest == no_session || sessions_[newest].first < first)
+  if (newest == no_session || sessions_[newest].first <= first)
     newest = id;
   keys_.add_cell(key);
   return id;
 }
 
+void session_state::set_newest(key_id key) {
+  const auto end = by_start_.lower_bound(place_key{key + 1, no_watermark, 0});
+  const bool any = end != by_start_.begin() && std::get<key_id>(std::prev(end)->first) == key;
+  newest_[key] = any ? std::prev(end)->second : no_session;
+}
+
 void session_state::drop(session_id id) {
   unmark(id);
-  auto& s = sessions_[id];
+  const auto& s = sessions_[id];
   queue_.erase({s.queued, id});
-  const auto at = by_start_.find({s.key, s.first});
-  if (newest_[s.key] == id) {
-    newest_[s.key] = no_session;
-    if (at != by_start_.begin())
-      if (const auto before = std::prev(at); before->first.first == s.key)
-        newest_[s.key] = before->second;
-  }
-  by_start_.erase(at);
+  by_start_.erase(place_of(s));
+  if (newest_[s.key] == id)
+    set_newest(s.key);
   held_ -= s.events;
   cells_.release(s.cell);
   keys_.remove_cell(s.key);
@@ -170,16 +172,19 @@ void session_state::drop(session_id id) {
 
 void session_state::save(binary_writer& out) const {
   const auto ranks = ranks_of(save_keys(keys_, out), keys_.capacity());
-  std::vector<std::tuple<key_id, nanoseconds_t, session_id>> ordered;
+  std::vector<std::pair<place_key, session_id>> ordered;
   ordered.reserve(by_start_.size());
-  for (const auto& [where, id] : by_start_)
-    ordered.emplace_back(ranks[where.first], where.second, id);
+  for (const auto& [where, id] : by_start_) {
+    auto by_rank = where;
+    std::get<key_id>(by_rank) = ranks[std::get<key_id>(where)];
+    ordered.emplace_back(by_rank, id);
+  }
   std::sort(ordered.begin(), ordered.end());
   out.u64(ordered.size());
-  for (const auto& [rank, first, id] : ordered) {
+  for (const auto& [where, id] : ordered) {
     const auto& s = sessions_[id];
-    out.u64(rank);
-    out.i64(first);
+    out.u64(std::get<key_id>(where));
+    out.i64(s.first);
     out.i64(s.last);
     out.u64(s.events);
     out.i64(s.emitted);
@@ -216,7 +221,7 @@ bool session_state::load_session(binary_reader& in, const std::vector<key_id>& i
   rank = next;
   const auto key = ids[rank];
   // In ascending order, so the key's newest is the one before.
-  if (key < newest_.size() && newest_[key] != no_session && sessions_[newest_[key]].last >= first) {
+  if (key < newest_.size() && newest_[key] != no_session && sessions_[newest_[key]].first > first) {
     in.fail();
     return false;
   }

@@ -3,9 +3,9 @@
 /// Session windows: activity of a key up to a gap of silence, [first, last + gap), on accumulators only.
 ///
 /// An event joins the session before it and the session after it (by first event) if it is closer than `gap` to them,
-/// which merges the two. It cannot join a session that nobody can reach at its row watermark any more (watermark >=
-/// end + lateness), whether that session is still in memory or not: so what a session holds depends on the events and
-/// their watermarks, never on batches.
+/// which merges the two. Sessions that nobody can reach at its row watermark any more (watermark >= end + lateness) do
+/// not count, whether they are still in memory or not: so what a session holds depends on the events and their
+/// watermarks, never on batches. An event that joins none is late if it could not be reached itself, else it opens one.
 ///
 /// `max` bounds last - first. An event that would stretch a session beyond `max` does not join it; if it can join the
 /// session before or the session after it but not both, it joins the earlier one. So a long activity is cut where the
@@ -22,7 +22,9 @@
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
 
+#include <algorithm>
 #include <limits>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -54,6 +56,7 @@ private:
     nanoseconds_t last = 0;
     /// Where it stands in the queue: at or before what is due next.
     nanoseconds_t queued = 0;
+    std::uint64_t serial = 0;
     std::uint64_t events = 0;
     /// How often it was emitted under this start.
     std::int64_t emitted = 0;
@@ -63,6 +66,9 @@ private:
     bool closed = false;
     bool changed = false;
   };
+  /// Key, first event, and the order of opening.
+  using place_key = std::tuple<key_id, nanoseconds_t, std::uint64_t>;
+  using place_map = absl::btree_map<place_key, session_id>;
   /// A row under way; `watermark` decides what it can reach.
   struct row_context {
     std::uint32_t row;
@@ -78,13 +84,21 @@ private:
   bool reaches(const session& s, nanoseconds_t watermark) const noexcept { return end_of(s) + lateness_ > watermark; }
   bool fits_newest(const row_context& r) const noexcept;
   bool joins(const session& s, const row_context& r) const noexcept;
+  bool can_merge(const session& left, const session& right) const noexcept {
+    return max_ == 0 || std::max(left.last, right.last) <= left.first + max_;
+  }
 
   void take(batch_pass& pass, const row_context& r, session& s);
   void take_slowly(batch_pass& pass, const row_context& r, result_rows& out);
   /// The session that the row goes to, with its range; none if the row was refused.
   session_id place(batch_pass& pass, const row_context& r, result_rows& out);
   void flush(const batch_pass& pass);
+  /// The nearest session at or before the row's time, and after it, that the row can reach.
+  session_id session_before(const row_context& r, place_map::const_iterator from) const;
+  session_id session_after(const row_context& r, place_map::const_iterator from) const;
 
+  static place_key place_of(const session& s) { return {s.key, s.first, s.serial}; }
+  void set_newest(key_id key);
   session_id open(key_id key, nanoseconds_t first);
   void move_start(session_id id, const row_context& r, result_rows& out);
   void merge(session_id into, session_id from, const row_context& r, result_rows& out);
@@ -112,10 +126,11 @@ private:
   cell_store cells_;
   std::vector<session> sessions_;
   std::vector<session_id> free_;
-  /// By key and first event. The sessions of a key do not overlap from first to last event.
-  absl::btree_map<std::pair<key_id, nanoseconds_t>, session_id> by_start_;
-  /// By key id: the session with the greatest first event.
+  /// In order; a session that only slower shards can reach may have the start of one that others have opened since.
+  place_map by_start_;
+  /// By key id: the last session in that order.
   std::vector<session_id> newest_;
+  std::uint64_t next_serial_ = 0;
   /// Sessions by a time at or before their next closing or dropping. Growing sessions stay where they are until that
   /// time comes, so that an event costs nothing here.
   absl::btree_set<std::pair<nanoseconds_t, session_id>> queue_;
