@@ -3,7 +3,8 @@
 // Events may come in any order and parts may interleave, so a cell keeps its points in order, at most 4096. Beyond
 // that the older half becomes one stretch: its first and its last point, with its area in a common sum. Nothing can be
 // put inside of a stretch any more: an event that would be makes the result an error with that reason. Before, after
-// and between stretches everything fits, so that slices of a sliding window merge in any order.
+// and between stretches everything fits. Points that came from different cells are joined last, so that the slices of a
+// sliding window merge in any order, however long they are; parts that interleave must keep within the bound.
 #include "actors/windows/accumulators.hpp"
 #include "actors/windows/sketch_traits.hpp"
 #include "actors/windows/values.hpp"
@@ -25,6 +26,8 @@ struct point {
   std::uint32_t shard = 0;
   /// The area from the point before to this one is in the common sum, and nothing fits between them.
   bool joined = false;
+  /// It and the point before came from different cells: a third may have points between them.
+  bool seam = false;
 
   /// Events of one place are told apart by their value, so that their order does not matter.
   friend bool operator<(const point& a, const point& b) {
@@ -62,7 +65,7 @@ public:
   void add(const column& values, const event_batch& in, std::uint32_t row) {
     if (broken_)
       return;
-    const point p{in.time[row], in.position[row], number_at(values, row), in.shard[row], false};
+    const point p{in.time[row], in.position[row], number_at(values, row), in.shard[row], false, false};
     const auto to =
       points_.empty() || !(p < points_.back()) ? points_.end() : std::upper_bound(points_.begin(), points_.end(), p);
     if (to != points_.end() && to->joined) {
@@ -89,7 +92,9 @@ public:
         give_up();
         return;
       }
+      const bool other_cell = before != &next - 1 && !all.empty();
       all.push_back(next);
+      all.back().seam = next.seam || other_cell;
       before = &next;
     }
     points_ = std::move(all);
@@ -119,7 +124,7 @@ public:
       out.i64(p.time);
       out.i64(p.position);
       out.f64(p.value);
-      out.u64((std::uint64_t{p.shard} << 1) | (p.joined ? 1U : 0U));
+      out.u64((std::uint64_t{p.shard} << 2) | (p.seam ? 2U : 0U) | (p.joined ? 1U : 0U));
     }
   }
   void load(binary_reader& in) {
@@ -131,11 +136,12 @@ public:
     if (n > most_points)
       in.fail();
     for (std::size_t i = 0; i < n && in.ok(); ++i) {
-      point p{in.i64(), in.i64(), in.f64(), 0, false};
+      point p{in.i64(), in.i64(), in.f64(), 0, false, false};
       const auto rest = in.u64();
-      p.shard = static_cast<std::uint32_t>(rest >> 1);
+      p.shard = static_cast<std::uint32_t>(rest >> 2);
       p.joined = (rest & 1U) != 0;
-      if (rest >> 33 != 0 || (points_.empty() ? p.joined : p < points_.back()))
+      p.seam = (rest & 2U) != 0;
+      if (rest >> 34 != 0 || (p.joined && p.seam) || (points_.empty() ? p.joined : p < points_.back()))
         in.fail();
       points_.push_back(p);
     }
@@ -148,16 +154,33 @@ private:
     joined_ = {};
     points_ = {};
   }
-  /// Makes room by joining the older half.
+  /// Makes room: joins the older half within the parts that it came from, and as a whole if that frees too little to
+  /// last for a while.
   void bound() {
     if (points_.size() <= most_points)
       return;
-    const auto last = points_.size() - most_points / 2;
-    for (std::size_t i = 1; i <= last; ++i)
-      if (!points_[i].joined)
-        joined_.add(trapezoid(points_[i - 1], points_[i]));
-    points_[last].joined = true;
-    points_.erase(points_.begin() + 1, points_.begin() + static_cast<std::ptrdiff_t>(last));
+    join_older(false);
+    if (points_.size() > most_points / 4 * 3)
+      join_older(true);
+  }
+  void join_older(bool over_seams) {
+    const auto end = points_.size() - most_points / 2;
+    std::size_t kept = 0;
+    for (std::size_t i = 1; i < points_.size(); ++i) {
+      auto p = points_[i];
+      if (i > end || (p.seam && !over_seams)) {
+        points_[++kept] = p;
+        continue;
+      }
+      if (!p.joined)
+        joined_.add(trapezoid(points_[kept], p));
+      p.joined = true;
+      p.seam = false;
+      if (!points_[kept].joined)
+        ++kept;
+      points_[kept] = p;
+    }
+    points_.resize(kept + 1);
   }
 
   std::vector<point> points_;

@@ -4,7 +4,8 @@
 // row of buckets per sign. A row holds at most 2048 buckets, the distance of 1 to 6e17: beyond it the smallest
 // magnitudes share the lowest bucket, by a rule that depends on the largest one alone, so neither the order of events
 // nor that of merges shows. Magnitudes below the smallest normal double count as zero, infinities are counted apart,
-// and a NaN makes the result NaN, as for sum, min and max.
+// and a NaN makes the result NaN, as for sum, min and max. The smallest and the largest value, and integers below 49,
+// are exact.
 #include "actors/windows/accumulators.hpp"
 #include "actors/windows/sketch_traits.hpp"
 #include "actors/windows/values.hpp"
@@ -146,8 +147,10 @@ class ddsketch {
 public:
   struct config {
     double q = 0.5;
+    /// The values are integers.
+    bool whole = false;
   };
-  explicit ddsketch(const config& c) : q_{c.q} {}
+  explicit ddsketch(const config& c) : options_{c} {}
 
   void add(const column& values, const event_batch& /*in*/, std::uint32_t row) {
     const double x = number_at(values, row);
@@ -202,7 +205,12 @@ public:
   std::size_t heap() const noexcept { return negative_.heap() + positive_.heap(); }
 
 private:
-  double within(double x) const { return std::max(smallest_, std::min(x, largest_)); }
+  double within(double x) const {
+    // Below 49 the error is less than a half, so that the nearest integer is the value itself.
+    if (options_.whole && std::fabs(x) < 49.0)
+      x = std::round(x);
+    return std::max(smallest_, std::min(x, largest_));
+  }
 
   /// The value of rank floor(q (n - 1)); the extremes are exact.
   double value() const {
@@ -211,7 +219,7 @@ private:
     const auto n = below + negative + zeros_ + positive_.total() + infinities_;
     if (n == 0)
       return std::numeric_limits<double>::quiet_NaN();
-    auto rank = static_cast<std::uint64_t>(q_ * static_cast<double>(n - 1));
+    auto rank = static_cast<std::uint64_t>(options_.q * static_cast<double>(n - 1));
     if (rank == 0)
       return smallest_;
     if (rank >= n - 1)
@@ -230,7 +238,7 @@ private:
     return std::numeric_limits<double>::infinity();
   }
 
-  double q_;
+  config options_;
   bool nan_ = false;
   double smallest_ = std::numeric_limits<double>::infinity();
   double largest_ = -std::numeric_limits<double>::infinity();
@@ -243,10 +251,12 @@ private:
 
 } // namespace
 
-made make_quantile(argument_type /*argument*/, parameter_values parameters) {
-  return make_sketches<ddsketch>({parameters[0].number});
+made make_quantile(argument_type argument, parameter_values parameters) {
+  return make_sketches<ddsketch>({parameters[0].number, argument != data_type::float64});
 }
 
-made make_median(argument_type /*argument*/, parameter_values /*parameters*/) { return make_sketches<ddsketch>({0.5}); }
+made make_median(argument_type argument, parameter_values /*parameters*/) {
+  return make_sketches<ddsketch>({0.5, argument != data_type::float64});
+}
 
 } // namespace millrace::windows
