@@ -42,8 +42,9 @@ void grid_state::save_slice(const slice& s, const std::vector<key_id>& ranks, bi
   for (const auto& e : entries) {
     out.u64(ranks[e.key]);
     cells_.save(e.cell, out);
+    // What has changed shows in windows that are still open, or never.
     if (early_ != 0)
-      out.u8(rounds_[e.cell] == round_ ? 1 : 0);
+      out.u8(rounds_[e.cell] == round_ && s.bounds.last_end > closed_ ? 1 : 0);
   }
 }
 

@@ -24,9 +24,11 @@ std::size_t grid_state::bytes() const noexcept {
   constexpr std::size_t entry_bytes = sizeof(slice::entry) + 1 + 8;
   constexpr std::size_t slice_bytes = sizeof(slice) + sizeof(slice_key) + 48;
   constexpr std::size_t version_bytes = 2 * sizeof(std::pair<key_id, std::uint64_t>);
+  // Half of the cells wait for the next early results, or so: which ones exactly is no part of the state.
+  constexpr std::size_t early_bytes = sizeof(std::uint32_t) + sizeof(change) / 2;
   return keys_.bytes() + keys_.live() * sizeof(recent_cell) + cells_.bytes() + entries_ * entry_bytes +
-         slices_.size() * slice_bytes + version_count_ * version_bytes + changes_.size() * sizeof(change) +
-         (early_ != 0 ? entries_ * sizeof(std::uint32_t) : 0) + (stacks_ ? stacks_->bytes() : 0);
+         slices_.size() * slice_bytes + version_count_ * version_bytes + (early_ != 0 ? entries_ * early_bytes : 0) +
+         (stacks_ ? stacks_->bytes() : 0);
 }
 
 void grid_state::advance(nanoseconds_t p, result_rows& out) {

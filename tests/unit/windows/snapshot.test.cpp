@@ -21,7 +21,11 @@ plan_ptr busy_plan() {
   b.where = "size > -2";
   auto c = sliding(6 * s, 2 * s, all, 0, {});
   c.name = "c";
-  return plan_of({a, b, c});
+  auto d = sliding(30 * s, 1 * s, all, 10 * s);
+  d.name = "d";
+  a.early = 4 * s;
+  d.early = 7 * s;
+  return plan_of({a, b, c, d});
 }
 
 struct step {
