@@ -42,7 +42,7 @@ struct checked {
     map,
     /// An item of a list or a value of a map that is left out if args[0] is none.
     optional_item,
-    /// args: list or map, then the expressions with the local in scope.
+    // From here on macros. args: list or map, then the expressions with the local in scope.
     all,
     exists,
     exists_one,

@@ -23,22 +23,26 @@ public:
 /// What a part of the tree reads.
 struct reads {
   std::vector<std::size_t> variables;
+  /// Of macros around the part; those of its own macros come and go with its value.
   bool locals = false;
 };
 
-void collect(const checked& c, reads& r) {
-  if (c.what == checked::op::local)
+bool is_macro(const checked& c) noexcept { return c.what >= checked::op::all; }
+
+/// Locals from `own` on belong to macros inside the part.
+void collect(const checked& c, reads& r, std::size_t own) {
+  if (c.what == checked::op::local && c.index < own)
     r.locals = true;
   if (c.what == checked::op::variable &&
       std::find(r.variables.begin(), r.variables.end(), c.index) == r.variables.end())
     r.variables.push_back(c.index);
-  for (const auto& a : c.args)
-    collect(a, r);
+  for (std::size_t i = 0; i < c.args.size(); ++i)
+    collect(c.args[i], r, is_macro(c) && i > 0 ? std::min(own, c.index) : own);
 }
 
 reads reads_of(const checked& c) {
   reads r;
-  collect(c, r);
+  collect(c, r, std::numeric_limits<std::size_t>::max());
   return r;
 }
 

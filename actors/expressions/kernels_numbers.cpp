@@ -212,7 +212,7 @@ void instant_part(execution& x, const instruction& i) {
 template <time_part Part>
 void zoned_part(execution& x, const instruction& i) {
   // The compiler has seen that the zone is there.
-  const auto zone = find_zone(i.tree->constant.s).value_or(time_zone{});
+  zone_cursor zone{find_zone(i.tree->constant.s).value_or(time_zone{})};
   map_rows<i64, i64>(x, i, [&zone](i64 ns) {
     const auto seconds = floor_div(ns, ns_per_second);
     return part_of(Part, seconds + zone.offset_at(seconds), static_cast<std::uint32_t>(ns - seconds * ns_per_second));

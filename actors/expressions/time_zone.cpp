@@ -4,6 +4,7 @@
 #include "actors/expressions/time.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 namespace millrace::expressions {
@@ -33,6 +34,31 @@ std::optional<time_zone> load(const std::string& name) {
 }
 
 } // namespace
+
+std::int64_t zone_cursor::look_up(std::int64_t seconds) {
+  for (std::size_t i = 0; i < periods_.size(); ++i)
+    if (seconds >= periods_[i].from && seconds < periods_[i].to) {
+      last_ = i;
+      return periods_[i].offset;
+    }
+  period p{std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max(),
+           zone_.offset_at(seconds)};
+  if (zone_.named_) {
+    // The library tells local times: `from` by the offset before the change, `to` by the one after it.
+    const absl::CivilSecond epoch{1970};
+    const auto at = absl::FromUnixSeconds(seconds);
+    absl::TimeZone::CivilTransition change;
+    if (zone_.named_->NextTransition(at, &change))
+      p.to = change.from - epoch - p.offset;
+    // The previous one is the last strictly before the given time.
+    if (zone_.named_->PrevTransition(at + absl::Seconds(1), &change))
+      p.from = change.to - epoch - p.offset;
+  }
+  last_ = oldest_;
+  oldest_ = (oldest_ + 1) % periods_.size();
+  periods_[last_] = p;
+  return p.offset;
+}
 
 std::optional<time_zone> find_zone(std::string_view text) {
   if (const auto offset = parse_zone(text))

@@ -108,7 +108,9 @@ public:
   std::string boolean(unsigned depth) {
     if (depth == 0)
       return pick_text({"b", "b2", "true", "false", "b", "b2"});
-    switch (pick(12)) {
+    switch (pick(14)) {
+    case 12: return predicate(depth - 1);
+    case 13: return "math." + pick_text({"isNaN(", "isInf(", "isFinite("}) + real(depth - 1) + ")";
     case 0: return "!" + parens(boolean(depth - 1));
     case 1:
     case 2: return parens(boolean(depth - 1)) + " && " + parens(boolean(depth - 1));
@@ -127,7 +129,15 @@ public:
   std::string integer(unsigned depth) {
     if (depth == 0)
       return pick_text({"i", "i2", "0", "1", "-1", "2", "3", "9223372036854775807", "i", "i2"});
-    switch (pick(10)) {
+    switch (pick(14)) {
+    case 10: return parens(instant(depth - 1)) + accessor() + "(" + zone() + ")";
+    case 11: return bits("int", integer(depth - 1), integer(depth - 1));
+    case 12: return optional_integer(depth - 1) + ".orValue(" + integer(depth - 1) + ")";
+    case 13:
+      return pick_text({"[i, i2, 3].sort()[0]", "[i, 1, i].distinct().size()", "[[i], [i2]].flatten()[1]",
+                        "[i2, i].reverse()[0]", "[1, i].slice(0, 1)[0]", "lists.range(3).map(x, x + i)[2]",
+                        "[s, s2].sortBy(e, size(e)).size()", "s.indexOf(s2)", "s2.lastIndexOf('A')", "math.sign(i2)",
+                        "[i, i2].map(x, x != null, x)[0]", "[i].transformList(n, x, n + x)[0]"});
     case 0: return "-" + parens(integer(depth - 1));
     case 1: return choose(integer(depth - 1), integer(depth - 1), depth);
     case 2: return "int(" + any_number(depth - 1) + ")";
@@ -148,7 +158,10 @@ public:
   std::string unsigned_integer(unsigned depth) {
     if (depth == 0)
       return pick_text({"u", "u2", "0u", "1u", "3u", "18446744073709551615u", "u", "u2"});
-    switch (pick(6)) {
+    switch (pick(8)) {
+    case 6: return bits("uint", unsigned_integer(depth - 1), unsigned_integer(depth - 1));
+    case 7:
+      return pick_text({"math.greatest(u, u2)", "math.least([u, 3u])", "optional.of(u2).orValue(u)", "math.abs(u2)"});
     case 0: return choose(unsigned_integer(depth - 1), unsigned_integer(depth - 1), depth);
     case 1: return "uint(" + any_number(depth - 1) + ")";
     default:
@@ -174,7 +187,13 @@ public:
   std::string text(unsigned depth) {
     if (depth == 0)
       return pick_text({"s", "s2", "'AAPL'", "''", "'a'", "s", "s2"});
-    switch (pick(7)) {
+    switch (pick(9)) {
+    case 7: return formatted(depth - 1);
+    case 8:
+      return pick_text({"strings.quote(s)", "base64.encode(y)", "string(base64.decode(base64.encode(y)))",
+                        "[s, s2, 'x'].join('-')", "(s + ',' + s2).split(',')[0]", "s2.reverse()",
+                        "optional.ofNonZeroValue(s).orValue('empty')", "[s, s2].sort()[1]", "j.?b.orValue(s)",
+                        "string(base64.decode(s))"});
     case 0: return choose(text(depth - 1), text(depth - 1), depth);
     case 1:
       return parens(text(depth - 1)) + pick_text({".lowerAscii()", ".upperAscii()", ".trim()", ".substring(1)",
@@ -208,7 +227,15 @@ public:
   }
 
   std::string dynamic(unsigned depth) {
-    switch (pick(5)) {
+    switch (pick(9)) {
+    case 5: return optional_integer(depth / 2);
+    case 6: return "[?" + optional_integer(depth / 2) + ", i2]";
+    case 7: return "{?'a': j.?a, 'b': " + text(depth / 2) + "}";
+    case 8:
+      return pick_text({"j.?a", "j[?0]", "j[?'b'].optMap(x, [x, x])", "[j, j].distinct()", "[i2, 1, i].sort()",
+                        "{'a': i, 'b': i2}.transformMap(k, x, string(x))", "optional.of(t2)", "[y, y].distinct()",
+                        "j.?a.optFlatMap(x, x == 1 ? optional.of(x) : optional.none())", "[s, s2].sortBy(e, size(e))",
+                        "[k, k2].sort()", "[d, d2, 0.5].sort()", "dyn(u2)", "[[i], [i2, 1]].flatten()", "[t, t2]"});
     case 0: return "j.a";
     case 1: return "[" + integer(depth / 2) + ", " + text(depth / 2) + "]";
     case 2: return "{'x': " + any(depth / 2) + "}";
@@ -224,6 +251,53 @@ private:
 
   std::string choose(const std::string& a, const std::string& b, unsigned depth) {
     return parens(boolean(depth - 1)) + " ? " + parens(a) + " : " + parens(b);
+  }
+
+  std::string accessor() {
+    return pick_text({".getFullYear", ".getMonth", ".getDate", ".getDayOfMonth", ".getDayOfWeek", ".getDayOfYear",
+                      ".getHours", ".getMinutes", ".getSeconds", ".getMilliseconds"});
+  }
+  /// Constant and computed, good and bad.
+  std::string zone() {
+    return pick_text({"'Europe/Berlin'", "'America/New_York'", "'Asia/Kathmandu'", "'UTC'", "'-08:00'",
+                      "'Nowhere/Land'", "b2 == true ? 'Europe/Berlin' : '+01:00'", "s", "s2", "'Europe/' + 'Berlin'"});
+  }
+
+  std::string bits(const std::string& type, const std::string& a, const std::string& b) {
+    if (pick(4) == 0)
+      return "math.bitNot(" + a + ")";
+    if (pick(3) == 0)
+      return "math." + pick_text({"bitShiftLeft(", "bitShiftRight("}) + a + ", " + pick_text({"0", "3", "i", "64"}) +
+             ")";
+    return "math." + pick_text({"bitAnd(", "bitOr(", "bitXor("}) + a + ", " + type + "(" + b + "))";
+  }
+
+  std::string optional_integer(unsigned depth) {
+    switch (pick(7)) {
+    case 0: return "optional.of(" + integer(depth) + ")";
+    case 1: return "optional.ofNonZeroValue(" + integer(depth) + ")";
+    case 2: return "optional.none()";
+    case 3: return "[i, i2].first()";
+    case 4: return "[i, i2][?" + integer(depth) + "]";
+    case 5: return "optional.of(" + integer(depth) + ").optMap(x, x + 1)";
+    default: return "{'a': i}.?a.or([i2].last())";
+    }
+  }
+
+  std::string predicate(unsigned depth) {
+    switch (pick(5)) {
+    case 0: return optional_integer(depth) + ".hasValue()";
+    case 1: return optional_integer(depth) + pick_text({" == ", " != "}) + optional_integer(depth);
+    case 2: return "[" + integer(depth) + ", i2].exists(x, x " + pick_text({">", "==", "!="}) + " i)";
+    case 3: return "[" + integer(depth) + ", i].all(n, x, n < x || " + boolean(depth) + ")";
+    default:
+      return pick_text({"[i, i2].existsOne(x, x == 1)", "has(j.?a.b)", "has(j.a)", "{s: i}.exists(k, x, x > 0)"});
+    }
+  }
+
+  std::string formatted(unsigned depth) {
+    return pick_text({"'%s|%s'", "'%s and %s'", "(s + '%s%%%s')"}) + ".format([" + any(depth / 2) + ", " +
+           any(depth / 2) + "])";
   }
 
   std::string any_number(unsigned depth) {
