@@ -18,6 +18,7 @@ void add_test(CLI::App& app, int& code);
 void add_eval(CLI::App& app, int& code);
 void add_generate(CLI::App& app, int& code);
 void add_publish(CLI::App& app, int& code);
+void add_why(CLI::App& app, int& code);
 void add_bench(CLI::App& app, int& code);
 
 } // namespace millrace::cli
