@@ -111,6 +111,21 @@ void stage_core::apply_logged() {
   }
 }
 
+/// The watermark after each section. A frame that collects several inputs says only its last one; but time has reached
+/// what every later row of the frame knows already, so that windows close before late rows as they would have done had
+/// each input come alone. Results of windows are taken at once: their rows' watermarks are other times.
+void stage_core::bound_sections(const std::vector<section>& sections, nanoseconds_t before) {
+  bounds_.assign(sections.size(), before);
+  auto low = input_.watermark();
+  for (auto i = sections.size(); i-- > 0 && sections[i].name.empty();) {
+    bounds_[i] = std::max(before, low);
+    for (const auto w : sections[i].batch.watermark)
+      low = std::min(low, w);
+  }
+  if (!sections.empty())
+    bounds_.back() = input_.watermark();
+}
+
 result<void> stage_core::accept(input_frame&& in) {
   const auto before = input_.watermark();
   if (auto r = input_.accept(in); !r)
@@ -133,10 +148,11 @@ result<void> stage_core::accept(input_frame&& in) {
   millrace::input step;
   step.high_time = input_.high_time();
   step.log_time = input_.log_time();
+  bound_sections(sections, before);
   for (std::size_t i = 0; i < sections.size(); ++i) {
     step.section = sections[i].name;
     step.batch = &sections[i].batch;
-    step.watermark = i + 1 == sections.size() ? input_.watermark() : before;
+    step.watermark = bounds_[i];
     processor_->process(step, scratch_);
   }
   if (sections.empty() && input_.watermark() != before) {

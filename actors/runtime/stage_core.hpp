@@ -97,11 +97,13 @@ public:
 private:
   result<void> collect(const input_frame& in);
   void apply_logged();
+  void bound_sections(const std::vector<section>& sections, nanoseconds_t before);
   checkpoint now(std::uint64_t checksum) const;
 
   std::unique_ptr<processor> processor_;
   input_state input_;
   output scratch_;
+  std::vector<nanoseconds_t> bounds_;
   std::vector<frame_queue> lanes_;
   /// Scratch: the sections of one input by lane.
   std::vector<std::vector<section>> split_;

@@ -250,3 +250,46 @@ TEST_CASE("a snapshot without controls has the same bytes as before there were a
   CHECK(in.u64() == 1);
   CHECK(s.controls == 0);
 }
+
+namespace {
+
+/// Notes the watermark of each step.
+class noting_processor final : public processor {
+public:
+  explicit noting_processor(values& to) : to_{to} {}
+  void process(const input& in, output&) override { to_.push_back(in.watermark); }
+  std::string snapshot() const override { return {}; }
+  result<void> restore(std::string_view) override { return {}; }
+  const ledger& counters() const noexcept override { return counters_; }
+
+private:
+  values& to_;
+  ledger counters_;
+};
+
+section events_at(const values& watermarks) {
+  batch_builder b{test::number_schema()};
+  for (auto w : watermarks) {
+    b.set_int(0, w);
+    b.finish_row(w, w, make_position(static_cast<std::uint64_t>(w), 0), 0);
+  }
+  return {"", b.finish()};
+}
+
+} // namespace
+
+TEST_CASE("in a frame of several inputs time moves as it would have done had each come alone") {
+  values seen;
+  stage_core core{std::make_unique<noting_processor>(seen), {"in"}, 42};
+  test::input_log log;
+  REQUIRE(core.accept(log.next({}, 5)));
+  auto in = log.next({1}, 40);
+  in.content.sections.clear();
+  in.content.sections.push_back(events_at({5, 10}));
+  // Of another source, that is behind: nothing may be closed over its rows.
+  in.content.sections.push_back(events_at({12, 25}));
+  in.content.sections.push_back(events_at({20, 30}));
+  seen.clear();
+  REQUIRE(core.accept(std::move(in)));
+  CHECK(seen == values{12, 20, 40});
+}
