@@ -59,6 +59,14 @@ bool is_function_namespace(std::string_view name) noexcept;
 /// Null if there is none. `member`: called as x.name().
 const function_info* find_function(std::string_view name, bool member) noexcept;
 const function_info* find_operator(std::string_view name) noexcept;
+/// A bound that keeps expressions from taking all memory or time.
+struct limit_info {
+  std::string_view what;
+  std::size_t value;
+};
+std::span<const limit_info> limits();
+/// Everything above as a page of Markdown.
+std::string reference_page();
 /// Names that a call could mean, for hints.
 std::vector<std::string> function_names();
 /// The parsed signatures of a function of `functions()`.

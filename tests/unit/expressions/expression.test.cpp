@@ -164,6 +164,24 @@ TEST_CASE("the nearest name is near or there is none") {
   CHECK(nearest("x", names).empty());
 }
 
+TEST_CASE("the reference page tells of every operator, function and macro") {
+  const auto page = reference_page();
+  const auto has = [&](std::string_view text) { return page.find(text) != std::string::npos; };
+  for (const auto& f : functions()) {
+    CAPTURE(std::string{f.name});
+    CHECK(has(f.sentence));
+    CHECK((f.style == call_style::op || has(f.name)));
+  }
+  for (const auto& m : macros())
+    CHECK(has(m.form));
+  CHECK(has("| `a + b` | "));
+  CHECK(has("| `-a` | "));
+  CHECK(has("| `a \\|\\| b` | "));
+  CHECK(has("| `x.orValue()` | `(optional(A), A) -> A` | "));
+  CHECK(has("| `x.size(), size()` | "));
+  CHECK(has("| depth of an expression | 250 |"));
+}
+
 TEST_CASE("every function of the registry has a sentence and readable signatures") {
   for (const auto& f : functions()) {
     CAPTURE(std::string{f.name});
