@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <numeric>
 #include <tuple>
 
 namespace millrace::windows {
@@ -24,8 +23,8 @@ void result_rows::add(const cell_store& cells, cell_id cell, const key_table& ke
   rows_.push_back(std::move(r));
 }
 
-/// The JSON text of a key is made once for all its rows, which then compare by number.
-void result_rows::order(const key_table& keys) {
+/// By number, for each row, where its key stands among the keys of the step in the order of their JSON text.
+std::vector<std::uint32_t> result_rows::key_ranks(const key_table& keys) const {
   std::vector<key_id> ids;
   ids.reserve(rows_.size());
   for (const auto& r : rows_)
@@ -38,23 +37,62 @@ void result_rows::order(const key_table& keys) {
     keys.append_json(id, texts);
     offsets.push_back(texts.size());
   }
-  std::vector<std::uint32_t> by_text(ids.size());
-  std::iota(by_text.begin(), by_text.end(), 0U);
-  const auto text = [&](std::uint32_t i) {
+  const auto text = [&](std::size_t i) {
     return std::string_view{texts}.substr(offsets[i], offsets[i + 1] - offsets[i]);
   };
-  std::sort(by_text.begin(), by_text.end(), [&](auto a, auto b) { return text(a) < text(b); });
-  std::vector<std::uint32_t> ranks(ids.size());
-  for (std::uint32_t i = 0; i < by_text.size(); ++i)
-    ranks[by_text[i]] = i;
-  for (auto& r : rows_)
-    r.rank = ranks[static_cast<std::size_t>(std::lower_bound(ids.begin(), ids.end(), r.key) - ids.begin())];
-  std::sort(rows_.begin(), rows_.end(), [](const row& a, const row& b) {
-    const auto rank = [](const row& x) {
-      return std::tie(x.what.due, x.rank, x.what.start, x.what.seq, x.what.end, x.what.version);
-    };
-    return rank(a) < rank(b);
+  // Most texts differ within the eight bytes after what all have in common: these compare as one number.
+  auto common = ids.empty() ? 0 : text(0).size();
+  for (std::size_t i = 1; i < ids.size(); ++i)
+    common = static_cast<std::size_t>(
+      std::mismatch(text(0).begin(), text(0).begin() + static_cast<std::ptrdiff_t>(std::min(common, text(i).size())),
+                    text(i).begin())
+        .first -
+      text(0).begin());
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> by_text;
+  by_text.reserve(ids.size());
+  for (std::uint32_t i = 0; i < ids.size(); ++i) {
+    std::uint64_t head = 0;
+    for (std::size_t k = common; k < common + 8; ++k)
+      head = head << 8 | (k < text(i).size() ? static_cast<unsigned char>(text(i)[k]) : 0U);
+    by_text.emplace_back(head, i);
+  }
+  std::sort(by_text.begin(), by_text.end(), [&](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first < b.first : text(a.second) < text(b.second);
   });
+  std::vector<std::uint32_t> rank_of(ids.size());
+  for (std::uint32_t i = 0; i < by_text.size(); ++i)
+    rank_of[by_text[i].second] = i;
+  std::vector<std::uint32_t> ranks;
+  ranks.reserve(rows_.size());
+  for (const auto& r : rows_)
+    ranks.push_back(rank_of[static_cast<std::size_t>(std::lower_bound(ids.begin(), ids.end(), r.key) - ids.begin())]);
+  return ranks;
+}
+
+void result_rows::order(const key_table& keys) {
+  struct place {
+    nanoseconds_t due;
+    std::uint32_t rank;
+    std::uint32_t row;
+  };
+  const auto ranks = key_ranks(keys);
+  std::vector<place> places;
+  places.reserve(rows_.size());
+  for (std::uint32_t i = 0; i < rows_.size(); ++i)
+    places.push_back(place{rows_[i].what.due, ranks[i], i});
+  std::sort(places.begin(), places.end(), [&](const place& a, const place& b) {
+    if (a.due != b.due)
+      return a.due < b.due;
+    if (a.rank != b.rank)
+      return a.rank < b.rank;
+    const auto rest = [](const emission& x) { return std::tie(x.start, x.seq, x.end, x.version); };
+    return rest(rows_[a.row].what) < rest(rows_[b.row].what);
+  });
+  std::vector<row> ordered;
+  ordered.reserve(rows_.size());
+  for (const auto& p : places)
+    ordered.push_back(std::move(rows_[p.row]));
+  rows_ = std::move(ordered);
 }
 
 std::vector<result_rows::column_reasons> result_rows::accumulator_reasons() const {
@@ -129,7 +167,9 @@ column result_rows::errors_column(const std::vector<column_reasons>& known) cons
   std::string text;
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     text.clear();
-    for (std::size_t v = 0; v < plan_.values.size(); ++v) {
+    // A retracted window has no values, so none of them can be missing.
+    const auto values = rows_[i].what.retracted ? 0 : plan_.values.size();
+    for (std::size_t v = 0; v < values; ++v) {
       const auto& reasons = known[first + v];
       if (reasons.empty() || reasons[i].empty())
         continue;

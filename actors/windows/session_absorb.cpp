@@ -39,7 +39,7 @@ bool session_state::fits_newest(const row_context& r) const noexcept {
   if (r.key >= newest_.size() || newest_[r.key] == no_session)
     return false;
   const auto& s = sessions_[newest_[r.key]];
-  return !s.closed && r.time >= s.first && (s.changed || early_ == 0) && joins(s, r);
+  return !s.closed && r.time >= s.first && (s.tick != unchanged || early_ == 0) && joins(s, r);
 }
 
 bool session_state::joins(const session& s, const row_context& r) const noexcept {
@@ -131,6 +131,7 @@ session_state::session_id session_state::place(batch_pass& pass, const row_conte
 void session_state::move_start(session_id id, const row_context& r, result_rows& out) {
   auto& s = sessions_[id];
   retract(s, r.watermark, out);
+  unmark(id); // its first tick may be an earlier one now
   s.emitted = 0;
   by_start_.erase(place_of(s));
   s.first = r.time;

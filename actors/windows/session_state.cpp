@@ -11,8 +11,6 @@ namespace millrace::windows {
 
 namespace {
 
-/// Stands for the first multiple of `early` while the watermark is unknown: due as soon as it is known.
-constexpr nanoseconds_t when_known = no_watermark + 1;
 /// Versions in snapshots beyond this are damage.
 constexpr std::int64_t most_versions = std::int64_t{1} << 62;
 
@@ -30,24 +28,14 @@ std::size_t session_state::bytes() const noexcept {
   return keys_.bytes() + keys_.live() * sizeof(session_id) + cells_.bytes() + by_start_.size() * session_bytes;
 }
 
-nanoseconds_t session_state::tick_after(nanoseconds_t p) const noexcept {
-  if (p == no_watermark)
-    return when_known;
-  return p > end_watermark - early_ ? end_watermark : (floor_div(p, early_) + 1) * early_;
-}
-
 void session_state::advance(nanoseconds_t p, result_rows& out) {
-  if (next_tick_ == when_known && p != no_watermark) {
-    next_tick_ = tick_after(p);
-  } else if (next_tick_ <= p && next_tick_ != end_watermark) {
-    // Nothing changes between rows: after one tick there is nothing to say at the others.
-    close_until(next_tick_, out);
-    emit_early(next_tick_, out);
-    next_tick_ = end_watermark;
+  for (auto tick = next_tick(); tick <= p && tick != end_watermark; tick = next_tick()) {
+    close_until(tick, out);
+    emit_early(tick, out);
   }
   close_until(p, out);
   closed_ = std::max(closed_, p);
-  next_due_ = std::min(next_tick_, queue_.empty() ? end_watermark : queue_.begin()->first);
+  next_due_ = std::min(next_tick(), queue_.empty() ? end_watermark : queue_.begin()->first);
 }
 
 void session_state::close_until(nanoseconds_t p, result_rows& out) {
@@ -74,8 +62,8 @@ void session_state::emit_early(nanoseconds_t tick, result_rows& out) {
   emission how;
   how.due = tick;
   how.final = false;
-  while (!changed_.empty())
-    emit(*changed_.begin(), how, out);
+  while (next_tick() == tick)
+    emit(changed_.begin()->second, how, out);
 }
 
 void session_state::emit(session_id id, const emission& how, result_rows& out) {
@@ -100,19 +88,19 @@ void session_state::retract(const session& s, nanoseconds_t due, result_rows& ou
 }
 
 void session_state::mark(session_id id) {
-  if (early_ == 0 || sessions_[id].changed)
+  auto& s = sessions_[id];
+  if (early_ == 0 || s.tick != unchanged)
     return;
-  sessions_[id].changed = true;
-  if (changed_.empty())
-    next_tick_ = tick_after(closed_);
-  changed_.insert(id);
-  next_due_ = std::min(next_due_, next_tick_);
+  s.tick = (floor_div(std::max(closed_, s.first), early_) + 1) * early_;
+  changed_.insert({s.tick, id});
+  next_due_ = std::min(next_due_, s.tick);
 }
 
 void session_state::unmark(session_id id) {
-  if (sessions_[id].changed)
-    changed_.erase(id);
-  sessions_[id].changed = false;
+  auto& s = sessions_[id];
+  if (s.tick != unchanged)
+    changed_.erase({s.tick, id});
+  s.tick = unchanged;
 }
 
 void session_state::queue(session_id id, nanoseconds_t at) {
@@ -188,7 +176,7 @@ void session_state::save(binary_writer& out) const {
     out.i64(s.last);
     out.u64(s.events);
     out.i64(s.emitted);
-    out.u8(s.changed ? 1 : 0);
+    out.u8(s.tick != unchanged ? 1 : 0);
     cells_.save(s.cell, out);
   }
 }

@@ -13,8 +13,9 @@
 /// after the start of the next.
 ///
 /// A session is known by its key and start. It is emitted when the watermark reaches its end, at once for a late
-/// event that leaves the end behind the watermark, and at multiples of `early` between. When its start moves, or
-/// another session absorbs it, what was published is retracted; the new start begins with version 0.
+/// event that leaves the end behind the watermark, and, once it has begun, at multiples of `early` between (not before
+/// its start: which multiples the watermark passed before it was first known depends on batches). When its start moves,
+/// or another session absorbs it, what was published is retracted; the new start begins with version 0.
 #pragma once
 
 #include "actors/windows/window_state.hpp"
@@ -50,6 +51,7 @@ public:
 private:
   using session_id = std::uint32_t;
   static constexpr session_id no_session = std::numeric_limits<session_id>::max();
+  static constexpr nanoseconds_t unchanged = end_watermark;
 
   struct session {
     nanoseconds_t first = 0;
@@ -60,11 +62,12 @@ private:
     std::uint64_t events = 0;
     /// How often it was emitted under this start.
     std::int64_t emitted = 0;
+    /// When an early result is due, if it has changed.
+    nanoseconds_t tick = unchanged;
     key_id key = no_key;
     cell_id cell = 0;
-    /// The watermark has reached the end. Otherwise, with `early`, `changed` since the last emission.
+    /// The watermark has reached the end.
     bool closed = false;
-    bool changed = false;
   };
   /// Key, first event, and the order of opening.
   using place_key = std::tuple<key_id, nanoseconds_t, std::uint64_t>;
@@ -111,7 +114,7 @@ private:
   void retract(const session& s, nanoseconds_t due, result_rows& out) const;
   void close_until(nanoseconds_t p, result_rows& out);
   void emit_early(nanoseconds_t tick, result_rows& out);
-  nanoseconds_t tick_after(nanoseconds_t p) const noexcept;
+  nanoseconds_t next_tick() const noexcept { return changed_.empty() ? end_watermark : changed_.begin()->first; }
 
   bool load_session(binary_reader& in, const std::vector<key_id>& ids, std::uint64_t& rank, nanoseconds_t p);
 
@@ -134,14 +137,12 @@ private:
   /// Sessions by a time at or before their next closing or dropping. Growing sessions stay where they are until that
   /// time comes, so that an event costs nothing here.
   absl::btree_set<std::pair<nanoseconds_t, session_id>> queue_;
-  /// Open sessions that an early result is due for.
-  absl::btree_set<session_id> changed_;
+  /// Open sessions that have changed, by the tick of their early result.
+  absl::btree_set<std::pair<nanoseconds_t, session_id>> changed_;
   std::uint64_t held_ = 0;
 
   /// The partition watermark.
   nanoseconds_t closed_ = no_watermark;
-  /// The next multiple of `early`, if a session has changed.
-  nanoseconds_t next_tick_ = end_watermark;
   /// Nothing is due before this.
   nanoseconds_t next_due_ = end_watermark;
 
