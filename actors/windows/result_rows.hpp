@@ -45,14 +45,13 @@ private:
     emission what;
     key_id key = 0;
     std::uint32_t place = 0;
-    /// Of the key's text among the keys of the step.
-    std::uint32_t rank = 0;
     /// Index of each accumulator that has no result, and why.
     std::vector<std::pair<std::uint32_t, std::string>> reasons;
   };
   /// Per row why a column has no value (empty text: it has); empty: every row has.
   using column_reasons = std::vector<std::string>;
 
+  std::vector<std::uint32_t> key_ranks(const key_table& keys) const;
   void order(const key_table& keys);
   std::vector<column_reasons> accumulator_reasons() const;
   column evaluate(const value_entry& v, const event_batch& scope, const std::vector<column_reasons>& known,
