@@ -86,7 +86,7 @@ void count_state::flush(const batch_pass& pass, result_rows& out) {
 
 void count_state::complete(const full_pane& f, result_rows& out) {
   if (size_ == 1) {
-    emit(f.key, f.what, f.due, out);
+    emit_pane(f.key, f.what, f.due, out);
     cells_.release(f.what.cell);
     held_ -= width_;
     return;
@@ -151,7 +151,7 @@ void count_state::flip(key_state& k) {
   cells_.release(k.sum.cell);
 }
 
-void count_state::emit(key_id key, const pane& p, nanoseconds_t due, result_rows& out) {
+void count_state::emit_pane(key_id key, const pane& p, nanoseconds_t due, result_rows& out) {
   emission e{p.low, p.high};
   e.due = due;
   e.seq = states_[key].seq++;
@@ -162,18 +162,18 @@ void count_state::emit(key_id key, const pane& p, nanoseconds_t due, result_rows
 void count_state::emit_window(key_id key, nanoseconds_t due, result_rows& out) {
   const auto& k = states_[key];
   if (k.front == 0) {
-    emit(key, k.sum, due, out);
+    emit_pane(key, k.sum, due, out);
     return;
   }
   if (k.front == k.count) {
-    emit(key, at(k, 0), due, out);
+    emit_pane(key, at(k, 0), due, out);
     return;
   }
   auto both = at(k, 0);
   both.cell = cells_.make();
   cells_.merge(both.cell, at(k, 0).cell);
   merge(both, k.sum);
-  emit(key, both, due, out);
+  emit_pane(key, both, due, out);
   cells_.release(both.cell);
 }
 
@@ -202,7 +202,7 @@ void count_state::finish_key(key_id key, result_rows& out) {
       merge(rest, at(k, i));
     if (k.filled > 0)
       merge(rest, k.current);
-    emit(key, rest, end_watermark, out);
+    emit_pane(key, rest, end_watermark, out);
     cells_.release(rest.cell);
   }
   if (k.count > k.front)

@@ -79,7 +79,7 @@ private:
   void flip(key_state& k);
   void grow(key_state& k);
   void merge(pane& into, const pane& from);
-  void emit(key_id key, const pane& p, nanoseconds_t due, result_rows& out);
+  void emit_pane(key_id key, const pane& p, nanoseconds_t due, result_rows& out);
   void emit_window(key_id key, nanoseconds_t due, result_rows& out);
   void finish(result_rows& out);
   void finish_key(key_id key, result_rows& out);
