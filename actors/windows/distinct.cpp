@@ -118,7 +118,7 @@ public:
       before = h;
     }
   }
-  std::size_t heap() const noexcept { return ranks_.size() + table_.size() * sizeof(std::uint64_t); }
+  std::size_t heap() const noexcept { return ranks_.size() + grown_bytes<std::uint64_t>(table_.size()); }
 
 private:
   bool dense() const noexcept { return !ranks_.empty(); }
@@ -167,7 +167,7 @@ private:
     for (const auto h : table_)
       if (h != 0)
         raise(h);
-    table_ = {};
+    std::vector<std::uint64_t>{}.swap(table_); // an assignment would keep the memory
     size_ = 0;
   }
   double estimate() const {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // integral: the area under the polygon through the events in the order of event time, then position; value * seconds.
-// Events may come in any order and parts may interleave, so a cell keeps its points in order, at most 4096. Beyond
-// that the older half becomes one stretch: its first and its last point, with its area in a common sum. Nothing can be
-// put inside of a stretch any more: an event that would be makes the result an error with that reason. Before, after
-// and between stretches everything fits. Points that came from different cells are joined last, so that the slices of a
+// Events may come in any order and parts may interleave, so a cell keeps its points in order. When there are 4096, the
+// older half becomes one stretch: its first and its last point, with its area in a common sum. Nothing can be put
+// inside of a stretch any more: an event that would be makes the result an error with that reason. Before, after and
+// between stretches everything fits. Points that came from different cells are joined last, so that the slices of a
 // sliding window merge in any order, however long they are; parts that interleave must keep within the bound.
 #include "actors/windows/accumulators.hpp"
 #include "actors/windows/sketch_traits.hpp"
@@ -17,6 +17,7 @@ namespace millrace::windows {
 
 namespace {
 
+/// Reached, the older half is joined.
 constexpr std::size_t most_points = 4096;
 
 struct point {
@@ -81,7 +82,7 @@ public:
       return;
     }
     std::vector<point> all;
-    all.reserve(points_.size() + from.points_.size());
+    reserve_grown(all, points_.size() + from.points_.size());
     auto a = points_.begin();
     auto b = from.points_.begin();
     const point* before = nullptr; // of the cell that the last point came from
@@ -105,7 +106,7 @@ public:
   void write(batch_builder& out, std::size_t index, std::string& reason) const {
     if (broken_) {
       reason = "an event came too late to be put between " + std::to_string(most_points / 2) +
-               " or more later ones, whose area is summed already; use a shorter window or a smaller max_delay";
+               " or more later ones, whose area is summed already; shorter windows or a filter keep within the bound";
       return;
     }
     auto sum = joined_;
@@ -133,8 +134,10 @@ public:
     joined_.sum = in.f64();
     joined_.rest = in.f64();
     const auto n = in.count(32);
-    if (n > most_points)
+    if (n >= most_points)
       in.fail();
+    if (in.ok())
+      reserve_grown(points_, n);
     for (std::size_t i = 0; i < n && in.ok(); ++i) {
       point p{in.i64(), in.i64(), in.f64(), 0, false, false};
       const auto rest = in.u64();
@@ -152,12 +155,12 @@ private:
   void give_up() {
     broken_ = true;
     joined_ = {};
-    points_ = {};
+    std::vector<point>{}.swap(points_); // an assignment would keep the memory
   }
   /// Makes room: joins the older half within the parts that it came from, and as a whole if that frees too little to
   /// last for a while.
   void bound() {
-    if (points_.size() <= most_points)
+    if (points_.size() < most_points)
       return;
     join_older(false);
     if (points_.size() > most_points / 4 * 3)
@@ -181,6 +184,12 @@ private:
       points_[kept] = p;
     }
     points_.resize(kept + 1);
+    if (points_.capacity() > most_points) { // a merge makes room for both sides
+      std::vector<point> fewer;
+      fewer.reserve(most_points);
+      fewer.assign(points_.begin(), points_.end());
+      points_.swap(fewer);
+    }
   }
 
   std::vector<point> points_;

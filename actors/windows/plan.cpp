@@ -227,6 +227,8 @@ private:
     for (const auto& h : w.hidden) {
       add_text(h.text);
       add_text(to_string(h.type));
+      // avg(x) is a double over int and over double, but its states differ.
+      add_text(h.argument_type ? to_string(*h.argument_type) : "");
     }
     out += '\n';
   }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // quantile and median: DDSketch (Masson, Rim, Lee: DDSketch: A Fast and Fully-Mergeable Quantile Sketch with
 // Relative-Error Guarantees, VLDB 2019). Bucket i counts the magnitudes in (g^(i-1), g^i], g = (1 + a) / (1 - a); one
-// row of buckets per sign. A row holds at most 2048 buckets, the distance of 1 to 6e17: beyond it the smallest
-// magnitudes share the lowest bucket, by a rule that depends on the largest one alone, so neither the order of events
-// nor that of merges shows. Magnitudes below the smallest normal double count as zero, infinities are counted apart,
-// and a NaN makes the result NaN, as for sum, min and max. The smallest and the largest value, and integers below 49,
-// are exact.
+// row of buckets per sign. A row holds at most 2048 buckets that are not empty, enough for 17 decades without a gap:
+// beyond it the smallest magnitudes share the lowest bucket. Which buckets are kept depends on the set of values alone,
+// so neither the order of events nor that of merges shows. Magnitudes below the smallest normal double count as zero,
+// infinities are counted apart, and a NaN makes the result NaN, as for sum, min and max. The smallest and the largest
+// value, and integers below 49, are exact.
 #include "actors/windows/accumulators.hpp"
 #include "actors/windows/sketch_traits.hpp"
 #include "actors/windows/values.hpp"
@@ -21,7 +21,7 @@ namespace {
 
 /// A little below 1 %, so that the rounding of logarithms stays within it.
 constexpr double accuracy = 0.009999;
-constexpr std::int32_t most_buckets = 2048;
+constexpr std::size_t most_buckets = 2048;
 /// Logarithms of doubles give indices well inside of this.
 constexpr std::int32_t index_bound = 65536;
 
@@ -41,7 +41,8 @@ double middle_of(std::int32_t index) { return std::exp(index * log_base()) * (1.
 class bucket_row {
 public:
   void add(std::int32_t index, std::uint64_t count) {
-    index = std::max(index, lowest_allowed());
+    if (buckets_.size() == most_buckets)
+      index = std::max(index, index_in(buckets_.front()));
     auto it = std::lower_bound(buckets_.begin(), buckets_.end(), index, below);
     if (it == buckets_.end() || index_in(*it) != index)
       it = buckets_.insert(it, pack(index, 0));
@@ -49,20 +50,26 @@ public:
     collapse();
   }
   void merge(const bucket_row& from) {
-    if (from.buckets_.empty())
+    // Rows of one stream have mostly the same buckets.
+    std::size_t missing = 0;
+    auto a = buckets_.begin();
+    for (const auto b : from.buckets_) {
+      a = std::lower_bound(a, buckets_.end(), index_in(b), below);
+      if (a == buckets_.end() || index_in(*a) != index_in(b))
+        ++missing;
+      else
+        *a += std::min(count_in(b), most_count - count_in(*a));
+    }
+    if (missing == 0)
       return;
     std::vector<std::uint64_t> all;
-    all.reserve(buckets_.size() + from.buckets_.size());
-    auto a = buckets_.begin();
+    reserve_grown(all, buckets_.size() + missing);
+    a = buckets_.begin();
     for (const auto b : from.buckets_) {
       while (a != buckets_.end() && index_in(*a) < index_in(b))
         all.push_back(*a++);
-      if (a != buckets_.end() && index_in(*a) == index_in(b)) {
-        all.push_back(*a + std::min(count_in(b), most_count - count_in(*a)));
-        ++a;
-      } else {
+      if (a == buckets_.end() || index_in(*a) != index_in(b))
         all.push_back(b);
-      }
     }
     all.insert(all.end(), a, buckets_.end());
     buckets_ = std::move(all);
@@ -94,11 +101,11 @@ public:
   void load(binary_reader& in) {
     buckets_.clear();
     const auto n = in.count(8);
-    if (n > static_cast<std::size_t>(most_buckets))
+    if (n > most_buckets)
       in.fail();
     if (!in.ok())
       return;
-    buckets_.reserve(n);
+    reserve_grown(buckets_, n);
     for (std::size_t i = 0; i < n; ++i) {
       const auto b = in.u64();
       const bool ordered = buckets_.empty() || index_in(buckets_.back()) < index_in(b);
@@ -108,8 +115,6 @@ public:
         return;
       buckets_.push_back(b);
     }
-    if (!buckets_.empty() && index_in(buckets_.front()) < lowest_allowed())
-      in.fail();
   }
   std::size_t heap() const noexcept { return grown_bytes<std::uint64_t>(buckets_.size()); }
 
@@ -125,19 +130,13 @@ private:
   static std::uint64_t count_in(std::uint64_t b) { return b & most_count; }
   static bool below(std::uint64_t b, std::int32_t index) { return index_in(b) < index; }
 
-  std::int32_t lowest_allowed() const {
-    return buckets_.empty() ? -index_bound : index_in(buckets_.back()) - most_buckets + 1;
-  }
   void collapse() {
-    const auto lowest = lowest_allowed();
-    if (index_in(buckets_.front()) >= lowest)
+    if (buckets_.size() <= most_buckets)
       return;
-    const auto kept = std::lower_bound(buckets_.begin(), buckets_.end(), lowest, below);
-    std::uint64_t n = 0;
+    const auto kept = buckets_.end() - static_cast<std::ptrdiff_t>(most_buckets);
     for (auto it = buckets_.begin(); it != kept; ++it)
-      n += count_in(*it);
+      *kept += std::min(count_in(*it), most_count - count_in(*kept));
     buckets_.erase(buckets_.begin(), kept);
-    add(lowest, std::min(n, most_count));
   }
 
   std::vector<std::uint64_t> buckets_;

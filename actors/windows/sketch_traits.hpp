@@ -49,7 +49,7 @@ struct sketch_traits {
     if (!in.ok())
       c.reset();
   }
-  std::size_t text_size(const cell& c) const noexcept { return c ? sizeof(Sketch) + c->heap() : 0; }
+  std::size_t text_size(const cell& c) const noexcept { return c ? sizeof(Sketch) + allocation_bytes + c->heap() : 0; }
 };
 
 /// An accumulator of sketches with these options.

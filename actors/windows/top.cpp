@@ -181,6 +181,7 @@ private:
     heap_.clear();
     texts_ = 0;
     floor_ = floor;
+    reserve_grown(entries_, all.size());
     for (auto& e : all)
       append(std::move(e));
     if (entries_.size() == capacity_)

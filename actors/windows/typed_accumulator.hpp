@@ -18,10 +18,20 @@
 
 namespace millrace::windows {
 
+/// What an allocation costs beside its bytes, on average: header and rounding.
+inline constexpr std::size_t allocation_bytes = 12;
+
 /// Bytes of an array of `n` elements that grows by doubling.
 template <class T>
 constexpr std::size_t grown_bytes(std::size_t n) noexcept {
-  return n == 0 ? 0 : std::bit_ceil(n) * sizeof(T);
+  return n == 0 ? 0 : std::bit_ceil(n) * sizeof(T) + allocation_bytes;
+}
+
+/// Room for `n` elements as `grown_bytes` counts it, for arrays that do not grow one by one.
+template <class T>
+void reserve_grown(std::vector<T>& array, std::size_t n) {
+  if (n != 0)
+    array.reserve(std::bit_ceil(n));
 }
 
 template <class Traits>

@@ -111,6 +111,28 @@ TEST_CASE("a snapshot in the middle changes no aggregate") {
   REQUIRE(parts.lines() == whole.lines());
 }
 
+TEST_CASE("a snapshot is refused when a parameter or the type of an argument has changed") {
+  const auto restores = [](const std::string& before, const std::string& after) {
+    auto p = make_processor(plan_of({tumbling(10 * s, {{"a", before}})}), {});
+    recorded out;
+    feed(*p, four, 0, out);
+    return make_processor(plan_of({tumbling(10 * s, {{"a", after}})}), {})->restore(p->snapshot());
+  };
+  REQUIRE(restores("top(size, 3)", "top(size, 3)"));
+  REQUIRE(!restores("top(size, 3)", "top(size, 4)"));
+  REQUIRE(!restores("top(size, 3)", "top(price, 3)"));
+  const auto over = [](data_type type) {
+    std::vector<diagnostic> found;
+    const auto layout = std::make_shared<const schema>(std::vector<field>{{"x", type, true}});
+    auto p = make_plan({tumbling(10 * s, {{"a", "distinct(x)"}}, 0, {})}, layout, found);
+    REQUIRE(p);
+    return make_processor(std::move(p), {});
+  };
+  const auto snapshot = over(data_type::int64)->snapshot();
+  REQUIRE(over(data_type::int64)->restore(snapshot));
+  REQUIRE(!over(data_type::float64)->restore(snapshot));
+}
+
 TEST_CASE("parameters are checked when the pipeline is read, at their place in the text") {
   REQUIRE(has(findings("quantile(price)"), "windows[0].aggregate.a@0: quantile() takes exactly 2 arguments, not 1"));
   REQUIRE(has(findings("quantile(price)"), "quantile(x, rank)"));
