@@ -70,8 +70,8 @@ std::vector<std::string> names_of(const pipeline::definition& d) {
   return out;
 }
 
-/// Leaves what `only` names; errors: a name that the pipeline does not know.
-result<void> select(const pipeline::definition& d, const test_case& c, test_records& records) {
+/// Errors: `only` names what the pipeline does not know.
+result<void> check_only(const pipeline::definition& d, const test_case& c) {
   if (c.only.empty())
     return {};
   const auto known = names_of(d);
@@ -79,13 +79,6 @@ result<void> select(const pipeline::definition& d, const test_case& c, test_reco
     if (std::find(known.begin(), known.end(), n->text) == known.end())
       return error{ec::config, "line " + std::to_string(n->line + 1) + ": no window or rule is named `" + n->text + "`",
                    pipeline::suggest(n->text, known)};
-  auto drop = [&](std::vector<record_json>& list, const char* member) {
-    std::erase_if(list, [&](const record_json& r) {
-      return std::none_of(c.only.begin(), c.only.end(), [&](const auto& n) { return r[member] == n->text; });
-    });
-  };
-  drop(records[0], "window");
-  drop(records[1], "rule");
   return {};
 }
 
@@ -94,10 +87,8 @@ verdict judge(const pipeline::definition_ptr& d, const test_file& f, const test_
   v.what = &c;
   const auto clock = runtime::machine_clock();
   const auto begin = clock.steady();
-  auto records = run_test(d, c, f.folder);
-  if (records)
-    if (auto r = select(*d, c, *records); !r)
-      records = r.error();
+  const auto named = check_only(*d, c);
+  auto records = named ? run_test(d, c, f.folder) : result<test_records>{named.error()};
   if (records) {
     v.records = std::move(*records);
     for (std::size_t k = 0; k < v.sections.size(); ++k)

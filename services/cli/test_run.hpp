@@ -21,7 +21,8 @@ namespace millrace::cli {
 
 using record_json = nlohmann::ordered_json;
 
-/// What came out, by `record_kind`, in the order of `millrace batch`, without the member `kind`.
+/// What came out of the sections that the case looks at (all, when it expects nothing), by `record_kind`, in the order
+/// of `millrace batch`, without the member `kind`.
 using test_records = std::array<std::vector<record_json>, 3>;
 
 /// Errors: ec::io (the file of the case), ec::config.

@@ -32,7 +32,7 @@ std::string_view stage_state(const tail_view& t) {
 std::optional<nanoseconds_t> lowest_watermark(const std::vector<tail_view>& all) {
   std::optional<nanoseconds_t> low;
   for (const auto& t : all) {
-    if (t.present && t.idle && t.watermark == no_watermark)
+    if (t.absent)
       continue;
     if (t.watermark == no_watermark)
       return std::nullopt;
@@ -95,6 +95,15 @@ result<std::vector<tail_view>> asker::shards(std::uint32_t partition) {
       return std::move(t).error();
     out.push_back(*t);
   }
+  const auto enriched = tail("enriched", partition);
+  if (!enriched)
+    return enriched.error();
+  // A partition has a watermark only when every writer has one or said that it is idle; claims and releases do not
+  // repeat that.
+  const bool settled = enriched->watermark != no_watermark;
+  const bool any_event = std::any_of(out.begin(), out.end(), [](const auto& t) { return t.watermark != no_watermark; });
+  for (auto& t : out)
+    t.absent = t.present && t.watermark == no_watermark && any_event && (t.idle || settled);
   return out;
 }
 
@@ -133,11 +142,9 @@ std::string_view asker::state_of(const tail_view& t) const {
 /// holds nothing (rule 4.2), one that has not claimed holds everything.
 std::optional<holder> asker::lowest_shard(const std::vector<tail_view>& all, std::optional<nanoseconds_t> to) const {
   std::optional<holder> out;
-  const bool any_event = std::any_of(all.begin(), all.end(), [](const auto& t) { return t.watermark != no_watermark; });
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto& t = all[i];
-    const bool absent = t.present && t.idle && t.watermark == no_watermark && any_event;
-    if (absent || t.watermark == end_watermark || (to && t.present && t.watermark >= *to))
+    if (t.absent || t.watermark == end_watermark || (to && t.present && t.watermark >= *to))
       continue;
     const auto rank = [](const tail_view& x) { return std::pair{x.present, x.watermark}; };
     if (!out || rank(t) < rank(out->tail))

@@ -21,6 +21,8 @@ struct tail_view {
   /// Its writer left in order and nobody took over.
   bool released = false;
   bool idle = false;
+  /// A shard that is idle without ever having had an event: it holds nothing (rule 4.2).
+  bool absent = false;
   nanoseconds_t watermark = no_watermark;
   nanoseconds_t high_time = no_watermark;
   /// When the broker stored it.
