@@ -215,8 +215,11 @@ void count_state::finish_key(key_id key, result_rows& out) {
 }
 
 count_state::key_state& count_state::state_of(key_id key) {
-  if (key >= states_.size())
-    states_.resize(std::max<std::size_t>(keys_.capacity(), key + std::size_t{1}));
+  if (key >= states_.size()) {
+    const auto n = std::max<std::size_t>(keys_.capacity(), key + std::size_t{1});
+    grow_to(states_, n);
+    states_.resize(n);
+  }
   return states_[key];
 }
 

@@ -74,6 +74,8 @@ void global_state::take(batch_pass& pass, std::uint32_t row, key_id key, nanosec
   pending_rows_.push_back(row);
   if (end <= closed_) {
     mark(key, k);
+    if (k.total == no_cell)
+      k.total = cells_.make();
     pending_cells_.push_back(k.total);
   } else {
     pending_cells_.push_back(k.recent == end ? k.recent_cell : slice_cell(key, k, end));
@@ -102,12 +104,14 @@ void global_state::flush(const batch_pass& pass) {
 }
 
 global_state::key_state& global_state::add_key(key_id key) {
-  if (key >= states_.size())
-    states_.resize(std::max<std::size_t>(keys_.capacity(), key + std::size_t{1}));
+  if (key >= states_.size()) {
+    const auto n = std::max<std::size_t>(keys_.capacity(), key + std::size_t{1});
+    grow_to(states_, n);
+    states_.resize(n);
+  }
   keys_.add_cell(key);
   auto& k = states_[key];
   k = key_state{};
-  k.total = cells_.make();
   return k;
 }
 
@@ -140,8 +144,12 @@ void global_state::tick(nanoseconds_t at, result_rows& out) {
   for (; it != slices_.end() && it->first.first <= at; ++it) {
     const auto key = it->first.second;
     auto& k = states_[key];
-    cells_.merge(k.total, it->second);
-    cells_.release(it->second);
+    if (k.total == no_cell) {
+      k.total = it->second;
+    } else {
+      cells_.merge(k.total, it->second);
+      cells_.release(it->second);
+    }
     mark(key, k);
   }
   slices_.erase(slices_.begin(), it);
@@ -182,7 +190,9 @@ void global_state::save(binary_writer& out) const {
     out.u8(k.changed ? 1 : 0);
     out.i64(k.emitted);
     out.i64(k.end);
-    cells_.save(k.total, out);
+    out.u8(k.total != no_cell ? 1 : 0);
+    if (k.total != no_cell)
+      cells_.save(k.total, out);
   }
   const auto ranks = ranks_of(keys, keys_.capacity());
   std::vector<std::tuple<nanoseconds_t, key_id, cell_id>> ordered;
@@ -209,6 +219,11 @@ void global_state::load(binary_reader& in, nanoseconds_t p) {
   }
   for (auto n = in.count(17); n > 0 && load_slice(in, ids); --n)
     ;
+  // A key is there because of its events, in the total or in a slice.
+  if (in.ok() && !std::all_of(ids.begin(), ids.end(), [&](auto key) {
+        return states_[key].total != no_cell || states_[key].recent != no_watermark;
+      }))
+    in.fail();
   set_next_tick();
 }
 
@@ -222,9 +237,14 @@ void global_state::load_key(key_id key, binary_reader& in) {
       k.end >= end_watermark - every_ || k.end % every_ != 0 ||
       (changed && (closed_ == no_watermark || closed_ == end_watermark)))
     in.fail();
+  if (in.flag()) {
+    k.total = cells_.make();
+    cells_.load(k.total, in);
+  } else if (changed || k.emitted > 0) {
+    in.fail();
+  }
   if (changed && in.ok())
     mark(key, k);
-  cells_.load(k.total, in);
 }
 
 bool global_state::load_slice(binary_reader& in, const std::vector<key_id>& ids) {
@@ -241,6 +261,9 @@ bool global_state::load_slice(binary_reader& in, const std::vector<key_id>& ids)
   }
   it->second = cells_.make();
   cells_.load(it->second, in);
+  auto& k = states_[ids[rank]];
+  k.recent = end;
+  k.recent_cell = it->second;
   return in.ok();
 }
 

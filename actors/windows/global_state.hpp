@@ -15,6 +15,7 @@
 
 #include <absl/container/btree_map.h>
 
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -38,8 +39,11 @@ public:
   void load(binary_reader& in, nanoseconds_t p) override;
 
 private:
+  static constexpr cell_id no_cell = std::numeric_limits<cell_id>::max();
+
   struct key_state {
-    cell_id total = 0;
+    /// None before the first tick: the first slice becomes the total.
+    cell_id total = no_cell;
     /// The total has changed since the last emission.
     bool changed = false;
     std::int64_t emitted = 0;

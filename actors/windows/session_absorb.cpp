@@ -16,8 +16,9 @@ void session_state::absorb(batch_pass& pass, result_rows& out) {
     const auto watermark = std::max(watermarks[row], closed_);
     const auto partition = std::min(watermark, pass.bound);
     if (partition >= next_due_) {
-      flush(pass);
-      advance(partition, out);
+      if (lateness_ > 0 || next_tick() <= partition)
+        flush(pass, out);
+      pass_time(partition, out);
     }
     closed_ = std::max(closed_, partition);
     if (!in_range(times[row])) {
@@ -30,7 +31,7 @@ void session_state::absorb(batch_pass& pass, result_rows& out) {
     else
       take_slowly(pass, r, out);
   }
-  flush(pass);
+  flush(pass, out);
 }
 
 /// Whether the event falls into the key's newest session or stretches it forwards, and the session stays open: there
@@ -57,12 +58,12 @@ void session_state::take(batch_pass& pass, const row_context& r, session& s) {
   pass.fates[r.row] = fate::absorbed;
 }
 
-void session_state::flush(const batch_pass& pass) {
-  if (pending_rows_.empty())
-    return;
-  cells_.add(pass.arguments, cell_rows{pass.batch, pending_rows_, pending_cells_});
+void session_state::flush(const batch_pass& pass, result_rows& out) {
+  if (!pending_rows_.empty())
+    cells_.add(pass.arguments, cell_rows{pass.batch, pending_rows_, pending_cells_});
   pending_rows_.clear();
   pending_cells_.clear();
+  leave(out);
 }
 
 void session_state::take_slowly(batch_pass& pass, const row_context& r, result_rows& out) {
@@ -74,7 +75,7 @@ void session_state::take_slowly(batch_pass& pass, const row_context& r, result_r
   const auto end = end_of(s);
   s.closed = end <= closed_;
   if (s.closed) {
-    flush(pass);
+    flush(pass, out);
     emission how;
     how.due = r.watermark;
     emit(id, how, out);
@@ -107,7 +108,7 @@ session_state::session_id session_state::place(batch_pass& pass, const row_conte
   if (left != no_session) {
     if (right != no_session && can_merge(sessions_[left], sessions_[right])) {
       // Both must have the rows that came before this one.
-      flush(pass);
+      flush(pass, out);
       merge(left, right, r, out);
     }
     return left;
@@ -122,8 +123,12 @@ session_state::session_id session_state::place(batch_pass& pass, const row_conte
     return no_session;
   }
   if (keys_[r.key].cells == 0 && !budget_.admits_key()) {
-    refuse(pass, r.row, fate::limit);
-    return no_session;
+    // What only waits for the end of the batch must not decide.
+    flush(pass, out);
+    if (!budget_.admits_key()) {
+      refuse(pass, r.row, fate::limit);
+      return no_session;
+    }
   }
   return open(r.key, r.time);
 }
@@ -148,6 +153,7 @@ void session_state::merge(session_id into, session_id from, const row_context& r
   s.events += absorbed.events;
   held_ += absorbed.events;
   cells_.merge(s.cell, absorbed.cell);
+  cells_.release(absorbed.cell);
   drop(from);
 }
 

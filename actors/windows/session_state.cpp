@@ -29,6 +29,12 @@ std::size_t session_state::bytes() const noexcept {
 }
 
 void session_state::advance(nanoseconds_t p, result_rows& out) {
+  pass_time(p, out);
+  leave(out);
+}
+
+/// Leaves what is gone for good to `leave`. @pre no row is pending if there is a tick, or lateness
+void session_state::pass_time(nanoseconds_t p, result_rows& out) {
   for (auto tick = next_tick(); tick <= p && tick != end_watermark; tick = next_tick()) {
     close_until(tick, out);
     emit_early(tick, out);
@@ -43,19 +49,36 @@ void session_state::close_until(nanoseconds_t p, result_rows& out) {
     const auto id = queue_.begin()->second;
     auto& s = sessions_[id];
     const auto end = end_of(s);
-    if (!s.closed && end <= p) {
+    emission last{s.first, end};
+    last.due = end;
+    last.version = s.emitted;
+    last.closing = true;
+    const bool closes = !s.closed && end <= p;
+    if (closes && lateness_ == 0) {
+      leaving_.push_back(leaving_session{s.key, s.cell, last});
+      drop(id);
+      continue;
+    }
+    if (closes) {
       s.closed = true;
-      emission how;
-      how.due = end;
-      how.closing = true;
-      emit(id, how, out);
+      emit(id, last, out);
     }
     const auto next = s.closed ? end + lateness_ : end;
-    if (next <= p)
-      drop(id);
-    else
+    if (next > p) {
       queue(id, next);
+      continue;
+    }
+    cells_.release(s.cell);
+    drop(id);
   }
+}
+
+void session_state::leave(result_rows& out) {
+  for (const auto& x : leaving_) {
+    out.add(cells_, x.cell, keys_, x.key, x.what);
+    cells_.release(x.cell);
+  }
+  leaving_.clear();
 }
 
 void session_state::emit_early(nanoseconds_t tick, result_rows& out) {
@@ -115,6 +138,7 @@ session_state::session_id session_state::open(key_id key, nanoseconds_t first) {
   session_id id = 0;
   if (free_.empty()) {
     id = static_cast<session_id>(sessions_.size());
+    grow_to(sessions_, sessions_.size() + 1);
     sessions_.emplace_back();
   } else {
     id = free_.back();
@@ -130,8 +154,11 @@ session_state::session_id session_state::open(key_id key, nanoseconds_t first) {
   by_start_.emplace(place_of(s), id);
   queue_.insert({s.queued, id});
   next_due_ = std::min(next_due_, s.queued);
-  if (key >= newest_.size())
-    newest_.resize(std::max<std::size_t>(keys_.capacity(), key + std::size_t{1}), no_session);
+  if (key >= newest_.size()) {
+    const auto n = std::max<std::size_t>(keys_.capacity(), key + std::size_t{1});
+    grow_to(newest_, n);
+    newest_.resize(n, no_session);
+  }
   auto& newest = newest_[key];
   if (newest == no_session || sessions_[newest].first <= first)
     newest = id;
@@ -153,7 +180,6 @@ void session_state::drop(session_id id) {
   if (newest_[s.key] == id)
     set_newest(s.key);
   held_ -= s.events;
-  cells_.release(s.cell);
   keys_.remove_cell(s.key);
   free_.push_back(id);
 }

@@ -72,6 +72,12 @@ private:
   /// Key, first event, and the order of opening.
   using place_key = std::tuple<key_id, nanoseconds_t, std::uint64_t>;
   using place_map = absl::btree_map<place_key, session_id>;
+  /// A session that is gone but for its last emission.
+  struct leaving_session {
+    key_id key;
+    cell_id cell;
+    emission what;
+  };
   /// A row under way; `watermark` decides what it can reach.
   struct row_context {
     std::uint32_t row;
@@ -95,7 +101,7 @@ private:
   void take_slowly(batch_pass& pass, const row_context& r, result_rows& out);
   /// The session that the row goes to, with its range; none if the row was refused.
   session_id place(batch_pass& pass, const row_context& r, result_rows& out);
-  void flush(const batch_pass& pass);
+  void flush(const batch_pass& pass, result_rows& out);
   /// The nearest session at or before the row's time, and after it, that the row can reach.
   session_id session_before(const row_context& r, place_map::const_iterator from) const;
   session_id session_after(const row_context& r, place_map::const_iterator from) const;
@@ -105,6 +111,7 @@ private:
   session_id open(key_id key, nanoseconds_t first);
   void move_start(session_id id, const row_context& r, result_rows& out);
   void merge(session_id into, session_id from, const row_context& r, result_rows& out);
+  /// The cell stays with the caller.
   void drop(session_id id);
 
   void queue(session_id id, nanoseconds_t at);
@@ -112,7 +119,9 @@ private:
   void unmark(session_id id);
   void emit(session_id id, const emission& how, result_rows& out);
   void retract(const session& s, nanoseconds_t due, result_rows& out) const;
+  void pass_time(nanoseconds_t p, result_rows& out);
   void close_until(nanoseconds_t p, result_rows& out);
+  void leave(result_rows& out);
   void emit_early(nanoseconds_t tick, result_rows& out);
   nanoseconds_t next_tick() const noexcept { return changed_.empty() ? end_watermark : changed_.begin()->first; }
 
@@ -149,6 +158,8 @@ private:
   /// Rows taken but not yet added to their cells.
   std::vector<std::uint32_t> pending_rows_;
   std::vector<cell_id> pending_cells_;
+  /// Sessions closed for good, which wait for their pending rows.
+  std::vector<leaving_session> leaving_;
   std::vector<std::uint32_t> selected_;
 };
 
