@@ -199,6 +199,9 @@ private:
       if (fields_.back().type == data_type::json)
         return fail("column `" + n + "`: the type json is not supported in tables in this version");
     }
+    if (layout_)
+      if (auto ok = check_layout(); !ok)
+        return ok;
     for (const auto& [n, type] : options_.types)
       if (!seen.contains(n))
         return fail("there is no column `" + n + "` to give a type", 0, did_you_mean(n, names));
@@ -208,7 +211,7 @@ private:
     key_ = static_cast<std::size_t>(key - names.begin());
     if (!is_key_type(fields_[key_].type))
       return fail("the key column must be string, int or uint, not " + std::string{to_string(fields_[key_].type)});
-    return layout_ ? check_layout() : result<void>{};
+    return {};
   }
 
   bool is_remote() const noexcept { return options_.remote.what != remote_table::kind::none; }
