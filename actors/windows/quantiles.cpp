@@ -43,9 +43,16 @@ public:
   void add(std::int32_t index, std::uint64_t count) {
     if (buckets_.size() == most_buckets)
       index = std::max(index, index_in(buckets_.front()));
+    // Where values are dense no bucket is empty, so that position and index differ by the same number as last time.
+    const auto guess = static_cast<std::size_t>(index - shift_);
+    if (guess < buckets_.size() && index_in(buckets_[guess]) == index) {
+      buckets_[guess] += std::min(count, most_count - count_in(buckets_[guess]));
+      return;
+    }
     auto it = std::lower_bound(buckets_.begin(), buckets_.end(), index, below);
     if (it == buckets_.end() || index_in(*it) != index)
       it = buckets_.insert(it, pack(index, 0));
+    shift_ = index - static_cast<std::int32_t>(it - buckets_.begin());
     *it += std::min(count, most_count - count_in(*it));
     collapse();
   }
@@ -140,6 +147,8 @@ private:
   }
 
   std::vector<std::uint64_t> buckets_;
+  /// Index minus position of the bucket found last: a guess for the next, no part of the state.
+  std::int32_t shift_ = 0;
 };
 
 class ddsketch {

@@ -231,12 +231,12 @@ TEST_CASE("values over more decades than a sketch holds cost only the smallest m
   auto shuffled = table.all();
   std::shuffle(shuffled.begin(), shuffled.end(), random);
   a.add(table, shuffled, 1);
-  REQUIRE(a.save(0) == a.save(1));
+  REQUIRE((a.save(0) == a.save(1)));
   for (const auto row : shuffled)
     a.add(table, {row}, static_cast<cell_id>(2 + random() % 5));
   for (cell_id c = 3; c < 7; ++c)
     a.merge(2, c);
-  REQUIRE(a.save(0) == a.save(2));
+  REQUIRE((a.save(0) == a.save(2)));
   std::sort(values.begin(), values.end());
   REQUIRE(relative_error(a.number(), values[static_cast<std::size_t>(0.99 * 29'999.0)]) <= 0.01);
   a.reset(1);
@@ -288,10 +288,10 @@ TEST_CASE("distinct merges exact and dense parts to the state of the whole") {
   REQUIRE(b.load(2, a.save(2)));
   b.merge(0, 2);
   b.merge(0, 1);
-  REQUIRE(b.save() == a.save());
+  REQUIRE((b.save() == a.save()));
   a.merge(3, 1);
   a.merge(3, 2);
-  REQUIRE(a.save(3) == a.save());
+  REQUIRE((a.save(3) == a.save()));
 }
 
 TEST_CASE("top counts exactly while it can hold every value") {
@@ -351,7 +351,7 @@ TEST_CASE("top finds the heavy values of a skewed stream with many more values t
   REQUIRE(b.load(0, a.save(1)));
   a.add(table, table.all(), 1);
   b.add(table);
-  REQUIRE(a.save(1) == b.save());
+  REQUIRE((a.save(1) == b.save()));
 }
 
 TEST_CASE("collect keeps the first by event time, then position, whatever the order of arrival") {

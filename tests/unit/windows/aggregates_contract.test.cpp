@@ -134,17 +134,17 @@ TEST_CASE("a saved state keeps bytes, size and behaviour, for every aggregate an
     a.add(table, first);
     const auto bytes = a.save();
     REQUIRE(b.load(0, bytes));
-    REQUIRE(b.save() == bytes);
+    REQUIRE((b.save() == bytes));
     REQUIRE(b.text() == a.text());
     REQUIRE(b.text_bytes() == a.text_bytes());
     a.add(table, rest);
     b.add(table, rest);
-    REQUIRE(b.save() == a.save());
+    REQUIRE((b.save() == a.save()));
     REQUIRE(b.text() == a.text());
     REQUIRE(b.text_bytes() == a.text_bytes());
     const auto empty = a.save(1);
     REQUIRE(b.load(0, empty));
-    REQUIRE(b.save() == empty);
+    REQUIRE((b.save() == empty));
   });
 }
 
@@ -158,16 +158,16 @@ TEST_CASE("reset makes a cell as new and gives its memory back, for every aggreg
     REQUIRE(result == (kind.nullable ? "null" : "0"));
     REQUIRE(a.text_bytes() == 0);
     a.add(table);
-    REQUIRE(a.save() != nothing);
+    REQUIRE((a.save() != nothing));
     a.reset(0);
-    REQUIRE(a.save() == nothing);
+    REQUIRE((a.save() == nothing));
     REQUIRE(a.text() == result);
     REQUIRE(a.text_bytes() == 0);
     a.merge(0, 1);
-    REQUIRE(a.save() == nothing);
+    REQUIRE((a.save() == nothing));
     a.add(table, table.all(), 1);
     a.merge(0, 1);
-    REQUIRE(a.save(0) == a.save(1));
+    REQUIRE((a.save(0) == a.save(1)));
     REQUIRE(a.text(0) == a.text(1));
   });
 }
