@@ -20,30 +20,19 @@ public:
   value load(std::size_t) override { return value::failure("internal error"); }
 };
 
-/// What a part of the tree reads.
-struct reads {
-  std::vector<std::size_t> variables;
-  /// Of macros around the part; those of its own macros come and go with its value.
-  bool locals = false;
-};
-
-bool is_macro(const checked& c) noexcept { return c.what >= checked::op::all; }
-
-/// Locals from `own` on belong to macros inside the part.
-void collect(const checked& c, reads& r, std::size_t own) {
-  if (c.what == checked::op::local && c.index < own)
-    r.locals = true;
-  if (c.what == checked::op::variable &&
-      std::find(r.variables.begin(), r.variables.end(), c.index) == r.variables.end())
-    r.variables.push_back(c.index);
-  for (std::size_t i = 0; i < c.args.size(); ++i)
-    collect(c.args[i], r, is_macro(c) && i > 0 ? std::min(own, c.index) : own);
+void collect(const checked& c, std::vector<std::size_t>& variables) {
+  if (c.what == checked::op::variable && std::find(variables.begin(), variables.end(), c.index) == variables.end())
+    variables.push_back(c.index);
+  for (const auto& a : c.args)
+    collect(a, variables);
 }
 
-reads reads_of(const checked& c) {
-  reads r;
-  collect(c, r, std::numeric_limits<std::size_t>::max());
-  return r;
+/// The variables that a part of the tree reads. It reads no locals but those of its own macros: the compiler does not
+/// go into macros.
+std::vector<std::size_t> reads_of(const checked& c) {
+  std::vector<std::size_t> variables;
+  collect(c, variables);
+  return variables;
 }
 
 bool is_number(data_type t) noexcept {
@@ -86,9 +75,7 @@ public:
   /// The view that will hold the part's value; nullopt if it has no vector form.
   std::optional<std::uint32_t> compile(const checked& c) {
     const auto used = reads_of(c);
-    if (used.locals)
-      return std::nullopt;
-    if (used.variables.empty())
+    if (used.empty())
       return fold(c);
     const auto mark = save();
     if (const auto v = direct(c))
@@ -190,14 +177,14 @@ private:
   }
 
   /// By the interpreter, inside the program.
-  slot interpreted(const checked& c, const reads& used) {
+  slot interpreted(const checked& c, const std::vector<std::size_t>& used) {
     if (!has_column(c.type))
       return std::nullopt;
     instruction i;
     i.tree = &c;
-    if (used.variables.size() == 1 && is_text(variables_[used.variables[0]].type)) {
+    if (used.size() == 1 && is_text(variables_[used[0]].type)) {
       i.run = kernels::by_dictionary;
-      const auto column = column_view(used.variables[0]);
+      const auto column = column_view(used[0]);
       return emit(i, column_type(c.type), {&*column, 1});
     }
     i.run = kernels::by_row;
@@ -232,7 +219,7 @@ private:
   }
 
   slot conditional(const checked& c) {
-    if (!has_column(c.type) || reads_of(c.args[0]).variables.empty())
+    if (!has_column(c.type) || reads_of(c.args[0]).empty())
       return std::nullopt;
     return operation(kernels::choice(column_type(c.type)), c);
   }
@@ -267,7 +254,7 @@ private:
     if (c.args.size() == 2 && c.function->style == call_style::op) {
       // One text column and constants: the dictionary knows.
       const auto used = reads_of(c);
-      if (used.variables.size() == 1 && is_text(column_type(c.type)))
+      if (used.size() == 1 && is_text(column_type(c.type)))
         return std::nullopt;
       return operation(
         kernels::arithmetic(name, column_type(c.args[0].type), column_type(c.args[1].type), column_type(c.type)), c);
@@ -307,7 +294,7 @@ private:
     }
     if (!has_column(a.type) || !has_column(b.type) || a.type.what == type_kind::type || b.type.what == type_kind::type)
       return std::nullopt;
-    if (is_text(column_type(a.type)) && reads_of(c).variables.size() == 1)
+    if (is_text(column_type(a.type)) && reads_of(c).size() == 1)
       return std::nullopt;
     auto va = compile(a);
     auto vb = va ? compile(b) : std::nullopt;
@@ -342,11 +329,11 @@ private:
     const auto type = column_type(c.args[0].type);
     instruction i;
     i.run = kernels::membership(type);
-    if (i.run == nullptr || c.args[1].type.what != type_kind::list || !reads_of(c.args[1]).variables.empty())
+    if (i.run == nullptr || c.args[1].type.what != type_kind::list || !reads_of(c.args[1]).empty())
       return std::nullopt;
     no_variables none;
     const auto list = interpret(c.args[1], none);
-    if (!list.is(value_kind::list) || reads_of(c.args[1]).locals)
+    if (!list.is(value_kind::list))
       return std::nullopt;
     std::vector<std::int64_t> numbers;
     std::vector<double> reals;

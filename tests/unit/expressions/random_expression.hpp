@@ -76,8 +76,11 @@ inline event_batch random_batch(std::mt19937_64& random, std::size_t rows) {
         break;
       case data_type::bytes: out.set_text(c, one_of<std::string_view>(random, {"", "ab", "\xff", "12"})); break;
       case data_type::timestamp:
-        out.set_int(c, edge ? one_of(random, {most, least, std::int64_t{-1}})
-                            : 1'700'000'000'000'000'000 + small * 500'000'000);
+        if (random() % 3 == 0) // any time of some decades, for calendars and zones
+          out.set_int(c, static_cast<std::int64_t>(random() % 2'000'000'000) * 1'000'000'000);
+        else
+          out.set_int(c, edge ? one_of(random, {most, least, std::int64_t{-1}})
+                              : 1'700'000'000'000'000'000 + small * 500'000'000);
         break;
       case data_type::duration:
         out.set_int(c, edge ? one_of(random, {most, least, std::int64_t{3'600'000'000'001}}) : small * 700'000'000);

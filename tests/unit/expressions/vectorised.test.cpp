@@ -84,7 +84,7 @@ TEST_CASE("vectorised programs agree with the interpreter on random expressions 
     batches.push_back(expressions::testing::random_batch(random, rows));
   // A batch whose dictionaries hold more than its rows use.
   batches.push_back(slice(batches.back(), 3, 7));
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < 12'000; ++round) {
     const auto depth = static_cast<unsigned>(round % 5);
     const auto text = round % 2 == 0 ? generator.any(depth) : generator.boolean(depth + 1);
     compare(text, batches[static_cast<std::size_t>(round) % batches.size()]);
@@ -99,6 +99,29 @@ TEST_CASE("every field alone and every constant alone has a column") {
   for (const auto* text : {"1", "1u", "1.5", "'a'", "b'a'", "true", "null", "duration('1s')",
                            "timestamp('2020-01-01T00:00:00Z')", "timestamp('0001-01-01T00:00:00Z')", "[1]", "{'a': 1}",
                            "1 / 0", "1 / 0 > 0 || b", "int", "i2 == null ? 'none' : 'some'"})
+    compare(text, in);
+}
+
+TEST_CASE("accessors agree with the interpreter in every zone, constant or not") {
+  std::mt19937_64 random{13};
+  const auto in = expressions::testing::random_batch(random, 300);
+  for (const auto* part : {"getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear",
+                           "getHours", "getMinutes", "getSeconds", "getMilliseconds"})
+    for (const auto* zone : {"", "'UTC'", "'+05:30'", "'Europe/Berlin'", "'America/St_Johns'", "'Nowhere/Land'",
+                             "b ? 'Asia/Tokyo' : '-01:00'", "s2"}) {
+      compare(std::string{"t."} + part + "(" + zone + ")", in);
+      compare(std::string{"t2."} + part + "(" + zone + ") > i2", in);
+    }
+}
+
+TEST_CASE("macros inside an expression agree with the interpreter, whatever is around them") {
+  std::mt19937_64 random{17};
+  const auto in = expressions::testing::random_batch(random, 200);
+  for (const auto* text : {"d > 0.5 && [i, i2].exists(x, x == 1)", "[1, 2].all(x, x > i) || b2",
+                           "[i].map(x, [x, i2].filter(y, y == x).size())[0] + i", "s.size() + [s].map(x, size(x))[0]",
+                           "[[1], [2]].map(x, x.map(y, y + i)[0])[1] * 2", "[1, 2].map(x, x * 2)[1] + i",
+                           "[i].exists(x, [x].exists(y, y == x && x > 0)) ? d : d2",
+                           "optional.of(i).optMap(x, x + [x].map(y, y)[0]).orValue(0) > 1", "j.?a.orValue(i2) == i"})
     compare(text, in);
 }
 
