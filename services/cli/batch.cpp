@@ -264,11 +264,12 @@ void batch_run::summary(double seconds) {
   err_ << definition_->name << ": " << in.in << " events in " << std::fixed << std::setprecision(2) << seconds << " s ("
        << std::setprecision(0) << (seconds > 0 ? static_cast<double>(in.in) / seconds : 0.0) << " events/s), "
        << results_ << " window results, " << alerts_ << " alert transitions\n";
-  err_ << "ledger          in  forwarded   absorbed   filtered       late   rejected  balance\n";
+  err_ << "ledger          in  forwarded   absorbed   filtered  duplicate       late   rejected  balance\n";
   auto line = [&](std::string_view stage, const ledger& l) {
     err_ << std::left << std::setw(7) << stage << std::right << std::setw(11) << l.in << std::setw(11) << l.forwarded
-         << std::setw(11) << l.absorbed << std::setw(11) << l.filtered << std::setw(11) << l.late << std::setw(11)
-         << l.rejected << (l.imbalance() == 0 ? "  ok" : "  OFF BY " + std::to_string(l.imbalance())) << '\n';
+         << std::setw(11) << l.absorbed << std::setw(11) << l.filtered << std::setw(11) << l.duplicate << std::setw(11)
+         << l.late << std::setw(11) << l.rejected
+         << (l.imbalance() == 0 ? "  ok" : "  OFF BY " + std::to_string(l.imbalance())) << '\n';
   };
   line("ingest", in);
   line("enrich", stages_.enrich_counters());
@@ -289,6 +290,10 @@ int batch(const batch_options& o, std::ostream& out, std::ostream& err) {
       err << to_string(f) << '\n';
   if (!loaded.value)
     return exit_config;
+  if (auto ok = pipeline::check_offline(*loaded.value); !ok) {
+    err << "error: " << ok.error().message << "; " << ok.error().hint << '\n';
+    return exit_config;
+  }
   batch_run run{o, loaded.value, out, err};
   const auto code = run.run();
   out.flush();

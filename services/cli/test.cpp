@@ -255,6 +255,8 @@ void test_command::run_file(const std::string& path) {
     code_ = std::max(code_, exit_config);
     return;
   }
+  if (auto ok = pipeline::check_offline(*loaded.value); !ok)
+    return broken(ok.error(), exit_config);
   std::vector<verdict> all;
   for (const auto& c : file.value->tests) {
     ++tests_;
