@@ -119,8 +119,9 @@ void stage_core::bound_sections(const std::vector<section>& sections, nanosecond
   auto low = input_.watermark();
   for (auto i = sections.size(); i-- > 0 && sections[i].name.empty();) {
     bounds_[i] = std::max(before, low);
-    for (const auto w : sections[i].batch.watermark)
-      low = std::min(low, w);
+    if (i > 0)
+      for (const auto w : sections[i].batch.watermark)
+        low = std::min(low, w);
   }
   if (!sections.empty())
     bounds_.back() = input_.watermark();
