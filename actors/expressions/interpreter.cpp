@@ -142,6 +142,16 @@ private:
     return found != nullptr ? *found : value::failure("no such key: " + c.name);
   }
 
+  /// Counts a value that a list or map keeps; false beyond the bound. Lists and maps themselves are shared.
+  bool collected(const value& v) {
+    collected_bytes_ += v.s.size();
+    return collected_bytes_ <= max_collected_bytes;
+  }
+
+  static value too_much() {
+    return value::failure("more than " + std::to_string(max_collected_bytes) + " bytes of text in lists and maps");
+  }
+
   value collection(const checked& c) {
     value::items_type items;
     items.reserve(c.args.size());
@@ -152,6 +162,8 @@ private:
         return v;
       if (optional && !v.is(value_kind::optional))
         return value::failure("no such overload: '?' before " + std::string{kind_name(v)});
+      if (!collected(v))
+        return too_much();
       if (!optional)
         items.push_back(std::move(v));
       else if (!v.is_none())
@@ -266,6 +278,8 @@ private:
       auto v = c.what == checked::op::filter ? e.first_at(i) : with_local(c, e, i, c.args.back());
       if (v.is_error())
         return v;
+      if (!collected(v))
+        return too_much();
       out.push_back(std::move(v));
       return value{};
     });
@@ -281,6 +295,8 @@ private:
       auto v = with_local(c, e, i, c.args.back());
       if (v.is_error())
         return v;
+      if (!collected(v))
+        return too_much();
       if (c.what == checked::op::transform_map) {
         out.push_back(e.key_at(i));
         out.push_back(std::move(v));
@@ -304,6 +320,8 @@ private:
       keys.push_back(with_local(c, e, i, c.args[1]));
       if (keys.back().is_error())
         return std::move(keys.back());
+      if (!collected(keys.back()))
+        return too_much();
     }
     return sorted_by(*e.over.items, keys, "sortBy");
   }
@@ -326,6 +344,7 @@ private:
   variable_source& variables_;
   std::vector<value> locals_;
   std::size_t iterations_ = 0;
+  std::size_t collected_bytes_ = 0;
 };
 
 } // namespace

@@ -14,6 +14,9 @@ namespace millrace::expressions {
 
 /// Steps of all macros in one evaluation: nested ones over long lists would never end.
 inline constexpr std::size_t max_iterations = 1'000'000;
+/// Bytes of all texts that one evaluation puts into lists and maps: a long text for every element of a long list, both
+/// from an event, would take all memory.
+inline constexpr std::size_t max_collected_bytes = std::size_t{64} << 20;
 
 /// Where the values of variables come from.
 class variable_source {

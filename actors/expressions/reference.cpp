@@ -71,6 +71,7 @@ std::span<const limit_info> limits() {
     {"bytes of a text that a function makes", max_result_bytes},
     {"items of a list that a function makes", max_result_items},
     {"steps of all macros in one evaluation", max_iterations},
+    {"bytes of the texts that one evaluation puts into lists and maps", max_collected_bytes},
   };
   return all;
 }

@@ -376,5 +376,11 @@ TEST_CASE("hostile expressions are refused, not run") {
              "[1,2,3,4,5,6,7,8,9,10].map(d, [1,2,3,4,5,6,7,8,9,10].map(e, [1,2,3,4,5,6,7,8,9,10].map(f, 1))))))",
              "")
           .text.find("iterations") != std::string::npos);
+  const std::string letters(2000, 'a');
+  const std::string large = "'" + letters + "'.replace('', '" + letters.substr(0, 500) + "')"; // a megabyte
+  CHECK(eval("size(" + large + ")", "").text == "1002500");
+  CHECK(eval("lists.range(60000).map(i, " + large + ").size()", "").text.find("bytes of text in lists") !=
+        std::string::npos);
+  CHECK(eval("[" + large + "].transformList(i, v, lists.range(60000).map(k, v)).size()", "").exit_code == 3);
   CHECK(eval("j.a", R"({"j": )" + std::string(1000, '[') + std::string(1000, ']') + "}").exit_code == 2);
 }
