@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 #include <set>
 
 namespace millrace::runtime {
@@ -122,67 +121,81 @@ void snapshot_log::drop_orphans() {
   }
 }
 
+/// Record of a control; its contents are still in the chunks.
+result<std::pair<control_record, snapshot_log::pieces>> snapshot_log::read_record(const frame& f,
+                                                                                  const std::string& subject) const {
+  if (f.definition != definition_)
+    return other_definition();
+  auto what = std::make_shared<control>();
+  std::pair<control_record, pieces> out;
+  byte_reader in{f.blob};
+  out.first.serial = in.u64();
+  out.first.position = in.u64();
+  what->name = in.text();
+  what->hash = in.u64();
+  take_pieces(in, out.second.subjects, out.second.checksums);
+  if (!in.done())
+    return error{ec::corrupt, "the control at " + subject + " is damaged", ""};
+  out.first.what = std::move(what);
+  return out;
+}
+
 result<std::vector<control_record>> snapshot_log::controls() {
   controls_.clear();
   auto found = bus_.tails(owner_.log, prefix_ + std::string{control_part} + ">");
   if (!found)
     return std::move(found).error();
-  std::map<std::string, const message*, std::less<>> by_subject;
-  for (const auto& m : *found)
-    by_subject.emplace(m.subject, &m);
   const auto contained = kept_.empty() ? 0 : kept_.back().controls;
   const auto needed = kept_.empty() ? 0 : kept_.front().controls;
-  std::vector<control_record> out;
+  chunk_map chunks;
+  record_map records;
   std::set<std::string, std::less<>> named;
   for (const auto& m : *found) {
     auto f = decode_frame(m.payload);
     if (!f)
       return std::move(f).error();
-    if (f->kind != frame_kind::manifest)
+    if (f->kind != frame_kind::manifest) {
+      chunks.emplace(m.subject, chunk{std::move(f->blob), frame_checksum(m.payload)});
       continue;
-    if (f->definition != definition_)
-      return other_definition();
-    auto what = std::make_shared<control>();
-    control_record c;
-    pieces chunks;
-    byte_reader in{f->blob};
-    c.serial = in.u64();
-    c.position = in.u64();
-    what->name = in.text();
-    what->hash = in.u64();
-    take_pieces(in, chunks.subjects, chunks.checksums);
-    if (!in.done())
-      return error{ec::corrupt, "the control at " + m.subject + " is damaged", ""};
-    if (c.serial <= needed)
+    }
+    auto r = read_record(*f, m.subject);
+    if (!r)
+      return std::move(r).error();
+    if (r->first.serial <= needed)
       continue;
     named.insert(m.subject);
-    named.insert(chunks.subjects.begin(), chunks.subjects.end());
-    auto& kept = controls_.emplace_back(kept_control{c.serial, chunks.subjects});
+    named.insert(r->second.subjects.begin(), r->second.subjects.end());
+    auto& kept = controls_.emplace_back(kept_control{r->first.serial, r->second.subjects});
     kept.subjects.insert(kept.subjects.begin(), m.subject);
-    if (c.serial <= contained)
-      continue;
-    for (std::size_t i = 0; i < chunks.subjects.size(); ++i) {
-      const auto chunk = by_subject.find(chunks.subjects[i]);
-      if (chunk == by_subject.end() || frame_checksum(chunk->second->payload) != chunks.checksums[i])
-        return error{ec::corrupt, "control chunk " + chunks.subjects[i] + " is missing or altered", ""};
-      auto piece = decode_frame(chunk->second->payload);
-      if (!piece)
-        return std::move(piece).error();
-      what->contents += piece->blob;
-    }
-    c.what = std::move(what);
-    out.push_back(std::move(c));
+    if (r->first.serial > contained)
+      records.emplace(r->first.serial, std::move(*r));
   }
   for (const auto& m : *found)
     if (!named.contains(m.subject))
       (void)bus_.drop(owner_.log, m.subject);
-  const auto by_serial = [](const auto& a, const auto& b) { return a.serial < b.serial; };
-  std::sort(out.begin(), out.end(), by_serial);
-  std::sort(controls_.begin(), controls_.end(), by_serial);
-  for (std::size_t i = 0; i < out.size(); ++i)
-    if (out[i].serial != contained + i + 1)
-      return error{ec::corrupt, "control " + std::to_string(contained + i + 1) + " is missing on " + owner_.log,
+  std::sort(controls_.begin(), controls_.end(), [](const auto& a, const auto& b) { return a.serial < b.serial; });
+  return whole_controls(std::move(records), chunks, contained);
+}
+
+/// Puts the contents together and checks that no record is missing.
+result<std::vector<control_record>> snapshot_log::whole_controls(record_map records, const chunk_map& chunks,
+                                                                 std::uint64_t contained) const {
+  std::vector<control_record> out;
+  for (auto& [serial, r] : records) {
+    if (serial != contained + out.size() + 1)
+      return error{ec::corrupt,
+                   "control " + std::to_string(contained + out.size() + 1) + " is missing on " + owner_.log,
                    "restore the log, or start the pipeline under a new name"};
+    auto whole = std::make_shared<control>(*r.first.what);
+    for (std::size_t i = 0; i < r.second.subjects.size(); ++i) {
+      const auto at = chunks.find(r.second.subjects[i]);
+      if (at == chunks.end() || at->second.checksum != r.second.checksums[i])
+        return error{ec::corrupt, "control chunk " + r.second.subjects[i] + " is missing or altered", ""};
+      whole->contents += at->second.bytes;
+    }
+    r.first.what = std::move(whole);
+    out.push_back(std::move(r.first));
+  }
   return out;
 }
 

@@ -11,9 +11,11 @@
 #include "actors/runtime/control_record.hpp"
 
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace millrace::runtime {
@@ -50,6 +52,13 @@ private:
     std::vector<std::string> subjects;
     std::vector<std::uint64_t> checksums;
   };
+  struct chunk {
+    std::string bytes;
+    std::uint64_t checksum = 0;
+  };
+  using chunk_map = std::map<std::string, chunk, std::less<>>;
+  /// By number.
+  using record_map = std::map<std::uint64_t, std::pair<control_record, pieces>>;
   struct manifest {
     std::uint64_t sequence = 0;
     std::uint64_t position = 0;
@@ -64,6 +73,9 @@ private:
   /// Appends to a subject of its own, fenced by the log.
   result<std::uint64_t> append_alone(const std::string& subject, frame& f, const append_policy& policy);
   error other_definition() const;
+  result<std::pair<control_record, pieces>> read_record(const frame& f, const std::string& subject) const;
+  result<std::vector<control_record>> whole_controls(record_map records, const chunk_map& chunks,
+                                                     std::uint64_t contained) const;
   void drop_orphans();
   void forget_controls();
 
