@@ -147,6 +147,15 @@ public:
     state_keys_.set(keys);
     state_bytes_.set(bytes);
   }
+  void set_lookups(std::string_view table, std::uint64_t hits, std::uint64_t misses, double rows) override {
+    auto& lookups = *families_.counters.at("millrace_lookups_total");
+    raise(lookups.Add(with(where_, {{"table", table}, {"outcome", "hit"}})), hits);
+    raise(lookups.Add(with(where_, {{"table", table}, {"outcome", "miss"}})), misses);
+    const std::lock_guard lock{tables_mutex_};
+    const auto [it, added] = table_rows_.try_emplace(std::string{table}, *families_.gauges.at("millrace_table_rows"),
+                                                     with(where_, {{"table", table}}));
+    it->second.set(rows);
+  }
   void set_snapshot(double seconds, double bytes) override {
     snapshot_seconds_.set(seconds);
     snapshot_bytes_.set(bytes);
@@ -164,6 +173,9 @@ public:
     for (auto* g : {&lag_events_, &lag_seconds_, &watermark_, &watermark_delay_, &state_keys_, &state_bytes_,
                     &snapshot_seconds_, &snapshot_bytes_, &snapshot_age_, &imbalance_})
       g->remove();
+    const std::lock_guard lock{tables_mutex_};
+    for (auto& [table, rows] : table_rows_)
+      rows.remove();
   }
 
 private:
@@ -190,6 +202,9 @@ private:
   lazy_gauge snapshot_bytes_;
   lazy_gauge snapshot_age_;
   lazy_gauge imbalance_;
+  std::mutex tables_mutex_;
+  /// By table.
+  std::map<std::string, lazy_gauge> table_rows_;
   Histogram& stage_seconds_;
   Histogram& end_to_end_;
   Histogram& frame_events_;
@@ -252,6 +267,9 @@ const std::vector<family_info>& families() {
     {"millrace_broker_reconnects_total", "counter", by_service, "Reconnections to the broker"},
     {"millrace_alerts_total", "counter", "pipeline,service,partition,rule,state", "Alert transitions"},
     {"millrace_notifications_total", "counter", "pipeline,service,target,outcome", "Notifications by outcome"},
+    {"millrace_lookups_total", "counter", "pipeline,service,partition,table,outcome",
+     "Lookups in a table by outcome: hit or miss"},
+    {"millrace_table_rows", "gauge", "pipeline,service,partition,table", "Rows of the contents of a table in use"},
     {"millrace_ledger_imbalance", "gauge", by_partition, "Events unaccounted for; always 0"},
     {"millrace_build_info", "gauge", "version,commit", "1, labelled with the build"},
   };

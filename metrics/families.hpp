@@ -56,6 +56,9 @@ public:
   /// series exists from the first call on.
   virtual void set_watermark(double seconds, double delay_seconds) = 0;
   virtual void set_state(double keys, double bytes) = 0;
+  /// Raises `millrace_lookups_total` to the given totals, as `set_ledger` does, and sets the rows of the contents in
+  /// use.
+  virtual void set_lookups(std::string_view table, std::uint64_t hits, std::uint64_t misses, double rows) = 0;
   virtual void set_snapshot(double seconds, double bytes) = 0;
   virtual void set_snapshot_age(double seconds) = 0;
 

@@ -3,6 +3,7 @@
 /// The enrich stage: options as the pipeline file gives them, the checked plan, and its processor.
 #pragma once
 
+#include "actors/lookup_totals.hpp"
 #include "actors/processor.hpp"
 #include "messaging/errors.hpp"
 #include "messaging/event_batch.hpp"
@@ -148,7 +149,7 @@ struct lookup_counters {
   std::uint64_t misses = 0;
 };
 
-class enrich_processor : public processor {
+class enrich_processor : public processor, public lookup_totals {
 public:
   /// How often a table had what was looked up, by the table's name; every table that some step uses is there. Part of
   /// the state.

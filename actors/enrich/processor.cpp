@@ -104,6 +104,12 @@ public:
   std::size_t state_bytes() const noexcept override { return duplicates_ ? duplicates_->seen().bytes() : 0; }
 
   const std::map<std::string, lookup_counters>& lookups() const noexcept override { return lookup_counters_; }
+  std::vector<lookup_totals::totals> lookup_tables() const override {
+    std::vector<lookup_totals::totals> out;
+    for (const auto& [name, c] : lookup_counters_)
+      out.push_back({name, c.hits, c.misses, table_in_use(name)->rows()});
+    return out;
+  }
   table_ptr table_in_use(std::string_view name) const override {
     for (std::size_t i = 0; i < lookups_.size(); ++i)
       if (const auto* op = std::get_if<lookup_op>(&plan_->operations[i].what); op && op->table == name)

@@ -84,6 +84,11 @@ TEST_CASE("hits and misses are counted by table, through restarts") {
   f.lots();
   CHECK(f.p->lookups().at("a").hits == 4);
   CHECK(f.p->lookups().at("a").misses == 2);
+  const lookup_totals& totals = *f.p;
+  REQUIRE(totals.lookup_tables().size() == 1);
+  CHECK(totals.lookup_tables()[0].name == "a");
+  CHECK(totals.lookup_tables()[0].misses == 2);
+  CHECK(totals.lookup_tables()[0].rows == 2);
   fixture g;
   REQUIRE(g.p->restore(f.p->snapshot()));
   CHECK(g.p->lookups().at("a").hits == 4);

@@ -32,6 +32,7 @@ void touch_everything(registry& r) {
   s.set_lag(1, 2);
   s.set_watermark(1000, 5);
   s.set_state(7, 700);
+  s.set_lookups("instruments", 5, 2, 100);
   s.set_snapshot(0.1, 1000);
   s.set_snapshot_age(4);
   s.observe_stage_seconds(0.004);
