@@ -147,13 +147,12 @@ void cell_store::load(cell_id cell, binary_reader& in) {
   }
 }
 
-std::size_t cell_store::bytes() const noexcept {
+std::size_t cell_store::bytes(std::size_t cells) const noexcept {
   if (!text_bytes_) {
     text_bytes_ = 0;
     for (const auto& a : accumulators_)
       *text_bytes_ += a->text_bytes();
   }
-  const auto cells = used_ - free_.size();
   // A sixteenth is to spare on average.
   return cells * cell_bytes_ + cells * cell_bytes_ / 16 + reason_bytes_ + *text_bytes_;
 }

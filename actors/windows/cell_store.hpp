@@ -36,7 +36,9 @@ public:
   void load(cell_id cell, binary_reader& in);
 
   /// Size of all cells in use, bytes.
-  std::size_t bytes() const noexcept;
+  std::size_t bytes() const noexcept { return bytes(used_ - free_.size()); }
+  /// The same, for an owner that knows better how many cells there are.
+  std::size_t bytes(std::size_t cells) const noexcept;
 
 private:
   void reset(cell_id cell);

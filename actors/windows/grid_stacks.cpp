@@ -35,7 +35,6 @@ void grid_stacks::push_front(key_id key, nanoseconds_t start, cell_id cell) {
     free_.pop_back();
     nodes_[k.top] = n;
   }
-  ++used_nodes_;
 }
 
 void grid_stacks::push_back(key_id key, cell_id cell) {
@@ -59,7 +58,6 @@ void grid_stacks::pop(stack& k) {
     cells_.release(n.cell);
   free_.push_back(k.top);
   k.top = n.next;
-  --used_nodes_;
 }
 
 void grid_stacks::clear(stack& k) {

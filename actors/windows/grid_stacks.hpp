@@ -47,7 +47,10 @@ public:
   /// @param closed All windows up to here have closed.
   void touch(const slice& s, key_id key, bool fresh, nanoseconds_t closed);
 
-  std::size_t bytes() const noexcept { return active_.size() * (sizeof(stack) + 4) + used_nodes_ * sizeof(node); }
+  /// Of the stacks of so many keys that have so many cells in slices.
+  static constexpr std::size_t bytes(std::size_t keys, std::size_t entries) noexcept {
+    return keys * (sizeof(stack) + sizeof(key_id)) + entries * (sizeof(node) + sizeof(std::uint32_t));
+  }
   void save(binary_writer& out) const;
   /// @pre the slices are loaded.
   void load(binary_reader& in);
@@ -93,7 +96,6 @@ private:
   std::vector<key_id> active_;
   std::vector<node> nodes_;
   std::vector<std::uint32_t> free_;
-  std::size_t used_nodes_ = 0;
   /// Keys to be built anew for the window that ends then, for they have slices that it is the first to take.
   std::map<nanoseconds_t, std::vector<key_id>> waiting_;
   std::vector<std::pair<nanoseconds_t, cell_id>> scratch_;

@@ -21,14 +21,24 @@ emission grid_state::closing(nanoseconds_t end) const {
 
 std::size_t grid_state::bytes() const noexcept {
   // An entry stands in the list and, as a number, in the index, which is half empty on average.
-  constexpr std::size_t entry_bytes = sizeof(slice::entry) + 1 + 8;
+  constexpr std::size_t entry_bytes = sizeof(slice::entry) + 1 + 9;
   constexpr std::size_t slice_bytes = sizeof(slice) + sizeof(slice_key) + 48;
   constexpr std::size_t version_bytes = 2 * sizeof(std::pair<key_id, std::uint64_t>);
   // Half of the cells wait for the next early results, or so: which ones exactly is no part of the state.
   constexpr std::size_t early_bytes = sizeof(std::uint32_t) + sizeof(change) / 2;
-  return keys_.bytes() + keys_.live() * sizeof(recent_cell) + cells_.bytes() + entries_ * entry_bytes +
+  const auto stacked = stacked_entries();
+  const auto cells = entries_ + (stacked > keys_.live() ? stacked - keys_.live() : 0);
+  return keys_.bytes() + keys_.live() * sizeof(recent_cell) + cells_.bytes(cells) + entries_ * entry_bytes +
          slices_.size() * slice_bytes + version_count_ * version_bytes + (early_ != 0 ? entries_ * early_bytes : 0) +
-         (stacks_ ? stacks_->bytes() : 0);
+         (stacks_ ? grid_stacks::bytes(keys_.live(), stacked) : 0);
+}
+
+/// What the stacks take goes up and down; memory stays what they took when all slices of a window were in the front.
+std::size_t grid_state::stacked_entries() const noexcept {
+  if (!stacks_)
+    return 0;
+  const auto open = static_cast<double>(grid_.size) / static_cast<double>(grid_.size + grid_.lateness);
+  return static_cast<std::size_t>(static_cast<double>(entries_) * open);
 }
 
 void grid_state::advance(nanoseconds_t p, result_rows& out) {

@@ -67,6 +67,8 @@ private:
     cell_id cell;
   };
 
+  std::size_t stacked_entries() const noexcept;
+
   bool move_cursor(batch_pass& pass, std::uint32_t row, cursor& at);
   void take_slowly(batch_pass& pass, const row_context& r, cursor& at, result_rows& out);
   bool admits(key_id key) const { return keys_[key].cells != 0 || budget_.admits_key(); }

@@ -139,6 +139,8 @@ void key_table::sweep() {
     e = key_entry{};
     free_.push_back(id);
   }
+  if (idle_.capacity() > 65536)
+    idle_ = std::vector<key_id>{};
   idle_.clear();
 }
 

@@ -224,6 +224,11 @@ event_batch result_rows::finish(const key_table& keys) {
   out.shard = std::move(scope.shard);
   for (std::size_t i = 0; i < rows_.size(); ++i)
     out.position.push_back(static_cast<std::int64_t>(i));
+  // What many results took is not kept for the next step, which may be far away.
+  if (rows_.size() > 1024) {
+    rows_ = std::vector<row>{};
+    builder_ = batch_builder{plan_.base};
+  }
   rows_.clear();
   return out;
 }
