@@ -144,8 +144,9 @@ void count_state::evict(key_state& k, std::size_t panes) {
   }
 }
 
+/// The oldest pane is left as it is: it goes at once.
 void count_state::flip(key_state& k) {
-  for (std::size_t i = k.count - 1; i-- > 0;)
+  for (std::size_t i = k.count - 1; i-- > 1;)
     merge(at(k, i), at(k, i + 1));
   k.front = k.count;
   cells_.release(k.sum.cell);
