@@ -4,7 +4,10 @@
 #include "tests/support/catch.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <memory>
+#include <sstream>
 
 using namespace millrace;
 using namespace millrace::expressions;
@@ -191,4 +194,16 @@ TEST_CASE("every function of the registry has a sentence and readable signatures
     for (const auto& s : signatures_of(f))
       CHECK((!s.arguments.empty() || f.name == "optional.none"));
   }
+}
+
+TEST_CASE("docs/expressions.md is the reference page") {
+  // After a wanted change run with MILLRACE_UPDATE_GOLDEN=1 and read the difference.
+  const auto* source = std::getenv("MILLRACE_SOURCE");
+  const auto path = std::string{source != nullptr ? source : "."} + "/docs/expressions.md";
+  if (std::getenv("MILLRACE_UPDATE_GOLDEN") != nullptr)
+    std::ofstream{path, std::ios::binary} << reference_page();
+  std::ifstream in{path, std::ios::binary};
+  std::stringstream text;
+  text << in.rdbuf();
+  CHECK((text.str() == reference_page()));
 }
