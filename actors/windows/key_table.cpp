@@ -83,10 +83,15 @@ key_table::~key_table() {
 void key_table::begin(const event_batch& batch) {
   batch_ = &batch;
   memo_column_ = nullptr;
+  number_column_ = nullptr;
   keyless_key_ = no_key;
   if (plan_.key_columns.size() != 1)
     return;
   const auto& c = batch.columns[plan_.key_columns[0]];
+  if (!is_text(c.type) && c.type != data_type::boolean && c.type != data_type::float64) {
+    number_column_ = &c;
+    numbers_.resize(std::size_t{1} << number_bits);
+  }
   // A dictionary larger than the batch (a slice of a larger one) is not worth a memo.
   if (!is_text(c.type) || !c.dict || c.dict->size() > 4 * batch.rows + 1024)
     return;
@@ -127,6 +132,7 @@ key_id key_table::add(std::string_view canonical) {
 }
 
 void key_table::sweep() {
+  const auto before = free_.size();
   for (const auto id : idle_) {
     auto& e = entries_[id];
     // A key may stand in the list twice; freed ones are not in the index any more.
@@ -139,6 +145,8 @@ void key_table::sweep() {
     e = key_entry{};
     free_.push_back(id);
   }
+  if (free_.size() != before)
+    std::fill(numbers_.begin(), numbers_.end(), known_number{});
   if (idle_.capacity() > 65536)
     idle_ = std::vector<key_id>{};
   idle_.clear();

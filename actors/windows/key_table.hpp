@@ -62,6 +62,7 @@ public:
   /// Prepares `id_of` for the rows of a batch, which must outlive the calls.
   void begin(const event_batch& batch);
   /// The key of a row; new keys get an id. A text column costs a hash per distinct text of the batch.
+  /// A number that came lately costs none.
   key_id id_of(std::uint32_t row) {
     if (memo_column_ != nullptr && !memo_column_->is_null(row)) {
       auto& id = memo_[memo_column_->codes[row]];
@@ -69,6 +70,8 @@ public:
         id = find_or_add(row);
       return id;
     }
+    if (number_column_ != nullptr && !number_column_->is_null(row))
+      return id_of_number(row);
     return keyless_ ? keyless_id(row) : find_or_add(row);
   }
   /// Forgets keys without cells that were touched since the last call.
@@ -118,6 +121,13 @@ private:
       keyless_key_ = find_or_add(row);
     return keyless_key_;
   }
+  key_id id_of_number(std::uint32_t row) {
+    const auto number = number_column_->i64[row];
+    auto& known = numbers_[(static_cast<std::uint64_t>(number) * 0x9E3779B97F4A7C15ULL) >> (64 - number_bits)];
+    if (known.id == no_key || known.number != number)
+      known = known_number{number, find_or_add(row)};
+    return known.id;
+  }
   key_id add(std::string_view canonical);
   /// Whether the bytes can be a key of these columns.
   bool fits(std::string_view canonical) const;
@@ -136,6 +146,14 @@ private:
   const event_batch* batch_ = nullptr;
   const column* memo_column_ = nullptr;
   std::vector<key_id> memo_;
+  /// Keys of one number: those seen last, by their hash.
+  struct known_number {
+    std::int64_t number = 0;
+    key_id id = no_key;
+  };
+  static constexpr unsigned number_bits = 12;
+  const column* number_column_ = nullptr;
+  std::vector<known_number> numbers_;
   bool keyless_ = false;
   key_id keyless_key_ = no_key;
   std::string scratch_;

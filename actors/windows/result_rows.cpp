@@ -9,6 +9,35 @@
 
 namespace millrace::windows {
 
+namespace {
+
+/// Puts the entries of a text column's dictionary in the order in which the rows use them: they came in the order in
+/// which windows found their keys, which is no part of the state.
+void order_entries(column& c) {
+  constexpr auto unseen = 0xFFFFFFFFU;
+  if (!is_text(c.type) || !c.dict || c.dict->size() == 0)
+    return;
+  std::vector<std::uint32_t> code_of(c.dict->size(), unseen);
+  std::string bytes;
+  std::vector<std::uint32_t> offsets{0};
+  for (std::size_t i = 0; i < c.codes.size(); ++i) {
+    if (c.is_null(i)) {
+      c.codes[i] = 0;
+      continue;
+    }
+    auto& code = code_of[c.codes[i]];
+    if (code == unseen) {
+      code = static_cast<std::uint32_t>(offsets.size() - 1);
+      bytes += (*c.dict)[c.codes[i]];
+      offsets.push_back(static_cast<std::uint32_t>(bytes.size()));
+    }
+    c.codes[i] = code;
+  }
+  c.dict = std::make_shared<const dictionary>(std::move(bytes), std::move(offsets), c.dict->unique());
+}
+
+} // namespace
+
 result_rows::result_rows(const window_plan& w) : plan_{w}, builder_{w.base} {}
 
 void result_rows::add(const cell_store& cells, cell_id cell, const key_table& keys, key_id key, const emission& e) {
@@ -195,6 +224,8 @@ event_batch result_rows::finish(const key_table& keys) {
   for (const auto& r : rows_)
     places.push_back(r.place);
   auto scope = take(builder_.finish(), places);
+  for (auto& c : scope.columns)
+    order_entries(c);
   auto known = accumulator_reasons();
   for (const auto& v : plan_.values) {
     scope.layout = v.scope;

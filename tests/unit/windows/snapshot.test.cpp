@@ -109,6 +109,31 @@ TEST_CASE("equal states give equal bytes whatever way they were reached") {
   REQUIRE(a->snapshot() == b->snapshot());
 }
 
+TEST_CASE("results are the same bytes after a restart, dictionaries included") {
+  const auto plan = plan_of({sliding(30 * s, 10 * s, {{"open", "first(symbol)"}, {"n", "count()"}})});
+  auto calm = make_processor(plan, {});
+  recorded ignored;
+  feed(*calm, {{"C", 1.0, 1, 1 * s, 0}, {"A", 1.0, 1, 2 * s, 0}, {"B", 1.0, 1, 3 * s, 0}}, 12 * s, ignored);
+  auto next = make_processor(plan, {});
+  REQUIRE(next->restore(calm->snapshot()));
+  const auto batch = make_batch({{"D", 1.0, 1, 15 * s, 12 * s}, {"A", 1.0, 1, 16 * s, 12 * s}});
+  output a;
+  output b;
+  calm->process(input{"", &batch, 40 * s, 0, 0}, a);
+  next->process(input{"", &batch, 40 * s, 0, 0}, b);
+  REQUIRE(a.sections.size() == 1);
+  REQUIRE(b.sections.size() == 1);
+  const auto& x = a.sections[0].batch;
+  const auto& y = b.sections[0].batch;
+  REQUIRE(x.rows > 5);
+  for (std::size_t c = 0; c < x.columns.size(); ++c) {
+    REQUIRE(x.columns[c].codes == y.columns[c].codes);
+    if (x.columns[c].dict) {
+      REQUIRE(x.columns[c].dict->bytes() == y.columns[c].dict->bytes());
+    }
+  }
+}
+
 TEST_CASE("damaged, cut and foreign snapshots are refused") {
   std::mt19937_64 random{1};
   const auto plan = busy_plan();

@@ -189,3 +189,14 @@ TEST_CASE("keys of several fields keep their order and types") {
                                    R"("at":"1970-01-01T00:00:00.000000001Z"})") != std::string::npos);
   REQUIRE(values_of(out.results[0].text) == R"("values":{"n":2}})");
 }
+
+TEST_CASE("a number that was a key before its windows were gone is a key again after") {
+  auto p = make_processor(plan_of({tumbling(10 * s, {{"n", "count()"}}, 0, {"size"})}), {});
+  recorded out;
+  feed(*p, {{"A", 1.0, 1, 1 * s, 0}, {"A", 1.0, 2, 1 * s, 0}}, 20 * s, out);
+  feed(*p, {{"A", 1.0, 3, 21 * s, 20 * s}, {"A", 1.0, 1, 21 * s, 20 * s}, {"A", 1.0, 2, 22 * s, 20 * s}}, 30 * s, out);
+  std::string keys;
+  for (const auto& r : out.results)
+    keys += r.text.substr(r.text.find("\"size\":") + 7, 1);
+  REQUIRE(keys == "12123");
+}
