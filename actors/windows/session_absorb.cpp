@@ -78,7 +78,7 @@ void session_state::take_slowly(batch_pass& pass, const row_context& r, result_r
     flush(pass, out);
     emission how;
     how.due = r.watermark;
-    emit(id, how, out);
+    publish(id, how, out);
   } else {
     mark(id);
   }

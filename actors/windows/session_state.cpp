@@ -61,7 +61,7 @@ void session_state::close_until(nanoseconds_t p, result_rows& out) {
     }
     if (closes) {
       s.closed = true;
-      emit(id, last, out);
+      publish(id, last, out);
     }
     const auto next = s.closed ? end + lateness_ : end;
     if (next > p) {
@@ -86,10 +86,10 @@ void session_state::emit_early(nanoseconds_t tick, result_rows& out) {
   how.due = tick;
   how.final = false;
   while (next_tick() == tick)
-    emit(changed_.begin()->second, how, out);
+    publish(changed_.begin()->second, how, out);
 }
 
-void session_state::emit(session_id id, const emission& how, result_rows& out) {
+void session_state::publish(session_id id, const emission& how, result_rows& out) {
   unmark(id);
   auto& s = sessions_[id];
   auto e = how;

@@ -117,7 +117,7 @@ private:
   void queue(session_id id, nanoseconds_t at);
   void mark(session_id id);
   void unmark(session_id id);
-  void emit(session_id id, const emission& how, result_rows& out);
+  void publish(session_id id, const emission& how, result_rows& out);
   void retract(const session& s, nanoseconds_t due, result_rows& out) const;
   void pass_time(nanoseconds_t p, result_rows& out);
   void close_until(nanoseconds_t p, result_rows& out);
