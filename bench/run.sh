@@ -8,7 +8,7 @@ echo "cores: $(nproc)"
 # Steps take turns, so that what disturbs the machine disturbs all of them.
 "$build/bench/bench-ysb" --benchmark_enable_random_interleaving=true
 if [ "${2:-}" = --all ]; then
-  for name in decode frame windows; do
+  for name in decode frame windows expressions; do
     echo
     "$build/bench/bench-$name"
   done
