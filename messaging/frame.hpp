@@ -91,6 +91,9 @@ struct frame {
   millrace::origin origin;
   /// Holds after the frame's rows. `no_watermark` until known, `end_watermark` once the input has ended.
   nanoseconds_t watermark = no_watermark;
+  /// The writer's watermark as of `origin`, from which it resumes. Differs from `watermark` only in a frame that ends
+  /// inside an input (`origin.rows` > 0): its readers are told how far its rows have brought time (docs/adr/0008).
+  nanoseconds_t origin_watermark = no_watermark;
   /// Largest event time seen so far by the writer; `no_watermark` if none.
   nanoseconds_t high_time = no_watermark;
   /// The writer has read to its source's end and nothing came for `idle_timeout` (rule 4.2).

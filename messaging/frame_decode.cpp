@@ -277,6 +277,7 @@ frame to_frame(const wire::Frame& in) {
   out.previous = in.previous();
   out.origin = {in.origin_sequence(), in.origin_checksum(), in.origin_rows()};
   out.watermark = in.watermark();
+  out.origin_watermark = in.origin_rows() > 0 ? in.origin_watermark() : in.watermark();
   out.high_time = in.high_time();
   out.idle = in.idle();
   out.source_stamp = in.source_stamp();

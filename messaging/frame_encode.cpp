@@ -263,7 +263,8 @@ std::string frame_encoder::impl::encode(const frame& f) {
   const auto counters = encode_ledger(f.counters);
   builder_.Finish(wire::CreateFrame(builder_, static_cast<std::uint8_t>(f.kind), writer, f.epoch, f.number, f.previous,
                                     f.origin.sequence, f.origin.checksum, f.origin.rows, f.watermark, f.high_time,
-                                    f.idle, f.source_stamp, f.definition, counters, note, blob, section_list));
+                                    f.idle, f.source_stamp, f.definition, counters, note, blob, section_list,
+                                    f.origin.rows > 0 ? f.origin_watermark : 0));
   const auto append_raw = [](std::string& out, auto value) {
     char raw[sizeof value];
     std::memcpy(raw, &value, sizeof value);

@@ -139,6 +139,7 @@ result<void> read_lane(bus& b, lane& l) {
     l.last = l.expected = (*tail)->sequence;
     l.covered = f->origin;
     l.watermark = f->watermark;
+    l.origin_watermark = f->origin_watermark;
     l.high_time = f->high_time;
     l.counters = f->counters;
     l.note = f->kind == frame_kind::manifest ? std::to_string((*tail)->sequence) : std::move(f->note);
@@ -164,6 +165,7 @@ result<void> claim_lanes(bus& b, std::span<lane*> lanes, std::string_view writer
     f.kind = frame_kind::claim;
     f.origin = l->covered;
     f.watermark = l->watermark;
+    f.origin_watermark = l->origin_watermark;
     f.high_time = l->high_time;
     f.counters = l->counters;
     f.note = l->note;
@@ -185,6 +187,7 @@ lane_append next_frame(lane& l, frame& f, frame_encoder& encoder, std::string_vi
   l.checksum = frame_checksum(r.payload);
   l.covered = f.origin;
   l.watermark = f.watermark;
+  l.origin_watermark = f.origin_watermark;
   l.high_time = f.high_time;
   l.counters = f.counters;
   l.note = f.note;

@@ -37,6 +37,7 @@ struct lane {
   /// The last frame's checkpoint.
   origin covered;
   nanoseconds_t watermark = no_watermark;
+  nanoseconds_t origin_watermark = no_watermark;
   nanoseconds_t high_time = no_watermark;
   ledger counters;
   /// `note` of the last frame, copied by claims and releases; on state logs the sequence of the newest manifest.

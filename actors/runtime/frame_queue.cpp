@@ -37,7 +37,7 @@ void frame_queue::resume(const checkpoint& written) {
   written_ = written;
   done_ = written;
   said_ = written.covered.sequence;
-  said_watermark_ = written.watermark;
+  said_watermark_ = std::max(written.watermark, written.told);
 }
 
 /// Drops rows that a cut frame before the restart already carried.
@@ -73,10 +73,11 @@ void frame_queue::push(const checkpoint& at, nanoseconds_t source_stamp, std::ve
 
 frame frame_queue::stamped() {
   said_ = done_.covered.sequence;
-  said_watermark_ = done_.watermark;
+  said_watermark_ = std::max(said_watermark_, done_.watermark);
   frame f;
   f.origin = done_.covered;
-  f.watermark = done_.watermark;
+  f.watermark = said_watermark_;
+  f.origin_watermark = done_.watermark;
   f.high_time = done_.high_time;
   f.counters = done_.counters;
   f.source_stamp = done_stamp_;
@@ -110,6 +111,19 @@ void frame_queue::cut_rows(item& from, frame& into, std::size_t max_bytes) {
   done_.covered.rows += rows;
 }
 
+/// How far time has come before the rows that are left of a cut input: events say it themselves (rule 1.9). So a
+/// window closes before the late events behind the cut, as it does when frames are large enough.
+nanoseconds_t frame_queue::watermark_within(const item& x) {
+  auto low = x.at.watermark;
+  for (const auto& s : x.sections) {
+    if (!s.name.empty())
+      return no_watermark;
+    for (const auto w : s.batch.watermark)
+      low = std::min(low, w);
+  }
+  return low;
+}
+
 std::optional<frame> frame_queue::next(std::size_t max_bytes) {
   if (items_.empty())
     return {};
@@ -123,8 +137,10 @@ std::optional<frame> frame_queue::next(std::size_t max_bytes) {
       done_stamp_ = x.source_stamp;
     if (x.bytes > max_bytes) {
       cut_rows(x, rows, max_bytes);
-      if (!x.sections.empty())
+      if (!x.sections.empty()) {
+        said_watermark_ = std::max(said_watermark_, watermark_within(x));
         break; // done_ keeps its origin and says how many rows follow it
+      }
     }
     bytes += x.bytes;
     bytes_ -= std::min(bytes_, x.bytes);

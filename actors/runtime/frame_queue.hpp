@@ -16,9 +16,12 @@ namespace millrace::runtime {
 /// What the last frame on an output subject says (rule 1.4).
 struct checkpoint {
   origin covered;
+  /// As of `covered`.
   nanoseconds_t watermark = no_watermark;
   nanoseconds_t high_time = no_watermark;
   ledger counters;
+  /// What the readers of the subject were told: more than `watermark` when the last frame ends inside an input.
+  nanoseconds_t told = no_watermark;
 };
 
 /// A frame and the output subject it is for.
@@ -50,7 +53,7 @@ public:
     return position >= written_.covered.sequence && replayed_rows_ >= written_.covered.rows;
   }
   /// A tick would say a new watermark.
-  bool time_moved() const noexcept { return moved_ && done_.watermark != said_watermark_; }
+  bool time_moved() const noexcept { return moved_ && done_.watermark > said_watermark_; }
   /// Estimated bytes waiting.
   std::size_t bytes() const noexcept { return bytes_; }
   /// The next frame, about `max_bytes`; nullopt when nothing waits.
@@ -69,6 +72,7 @@ private:
   void suppress(std::vector<section>& sections);
   void cut_rows(item& from, frame& into, std::size_t max_bytes);
   frame stamped();
+  static nanoseconds_t watermark_within(const item& x);
 
   std::uint64_t definition_;
   std::deque<item> items_;
@@ -80,6 +84,7 @@ private:
   nanoseconds_t done_stamp_ = 0;
   bool moved_ = false;
   std::uint64_t said_ = 0;
+  /// What the readers were told: never goes back.
   nanoseconds_t said_watermark_ = no_watermark;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/runtime/partition.hpp"
 
+#include "actors/lookup_totals.hpp"
 #include "actors/runtime/log.hpp"
 #include "actors/runtime/reader.hpp"
 #include "actors/runtime/stage_core.hpp"
@@ -290,6 +291,9 @@ void partition_state::report_stage() {
   if (!meters.stage)
     return;
   meters.stage->set_state(static_cast<double>(p.state_keys()), static_cast<double>(p.state_bytes()));
+  if (const auto* tables = dynamic_cast<const lookup_totals*>(&p))
+    for (const auto& t : tables->lookup_tables())
+      meters.stage->set_lookups(t.name, t.hits, t.misses, static_cast<double>(t.rows));
   meters.stage->set_snapshot_age(static_cast<double>(env.clock.steady() - snapshot_done) / ns_per_second);
 }
 

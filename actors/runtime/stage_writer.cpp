@@ -97,7 +97,7 @@ result<opened> stage_writer::open() {
   opened out;
   out.epoch = lanes.front()->epoch;
   for (const auto& l : names_.outputs)
-    out.outputs.push_back({l.covered, l.watermark, l.high_time, l.counters});
+    out.outputs.push_back({l.covered, l.origin_watermark, l.high_time, l.counters, l.watermark});
   if (state_) {
     auto s = state_->newest();
     if (!s)
@@ -218,6 +218,7 @@ result<written> stage_writer::execute(write_job& job) {
       f.kind = frame_kind::release;
       f.origin = l.covered;
       f.watermark = l.watermark;
+      f.origin_watermark = l.origin_watermark;
       f.high_time = l.high_time;
       f.counters = l.counters;
       f.definition = names_.definition;

@@ -63,9 +63,11 @@ class Engine(unittest.TestCase):
                 wait_for(f"{s.name} to be ready", s.ready)
             killed = ["window-aggregate", "enrich", "window-aggregate", "alert"]
             part = len(lines) // (len(killed) + 1) + 1
+            # Whatever the size of a message: 4000 trades are cut into several frames.
+            sizes = ["40", "4000", "1000", "7", "4000"]
             for i, name in enumerate(killed + [None]):
                 chunk = "\n".join(lines[i * part:(i + 1) * part]) + "\n"
-                args = ["publish", "-", "--subject", "engine.trades.x", "--batch", "40"] + ([] if name else ["--end"])
+                args = ["publish", "-", "--subject", "engine.trades.x", "--batch", sizes[i]] + ([] if name else ["--end"])
                 millrace(*args, env={"MILLRACE_NATS_URL": nats.url}, stdin=chunk.encode())
                 if name:
                     services[name].kill()

@@ -288,3 +288,15 @@ TEST_CASE("ledgers add up") {
   a += a;
   CHECK(a == ledger{20, 2, 4, 6, 2, 2, 2, 2, 6});
 }
+
+TEST_CASE("a frame inside an input keeps the watermark of its origin, another one has its own") {
+  frame f;
+  f.watermark = 20;
+  f.origin_watermark = 10;
+  f.origin = {1, 2, 3};
+  frame_encoder encoder;
+  CHECK(decode_frame(encoder.encode(f))->origin_watermark == 10);
+  f.origin.rows = 0;
+  CHECK(decode_frame(encoder.encode(f))->origin_watermark == 20);
+  CHECK(decode_frame(encoder.encode(f))->watermark == 20);
+}

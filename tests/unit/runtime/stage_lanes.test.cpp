@@ -38,7 +38,7 @@ struct durable {
     REQUIRE(x.origin.sequence >= tail.covered.sequence);
     REQUIRE(x.watermark >= tail.watermark);
     test::append_values(lanes[f.lane], x.sections);
-    tail = {x.origin, x.watermark, x.high_time, x.counters};
+    tail = {x.origin, x.origin_watermark, x.high_time, x.counters, x.watermark};
   }
 };
 
