@@ -51,10 +51,13 @@ struct window_grid {
   /// The slice around `time`; none when it or one of its windows leaves the range of nanoseconds.
   std::optional<slice_bounds> slice_at(nanoseconds_t time) const noexcept {
     const auto margin = size + every + lateness;
-    if (time < no_watermark + 1 + 2 * margin || time > end_watermark - 1 - 2 * margin)
+    if (time < no_watermark + 1 + margin)
       return std::nullopt;
     slice_bounds s;
     s.start = floor_div(time, width) * width;
+    // By the start: what is taken must not differ within a slice, or it would depend on the event before.
+    if (s.start < no_watermark + 1 + 2 * margin || s.start > end_watermark - 1 - 2 * margin)
+      return std::nullopt;
     s.end = s.start + width;
     s.last_end = floor_div(s.start, every) * every + size;
     // The earliest start is the first multiple of `every` at or after end - size.

@@ -200,3 +200,23 @@ TEST_CASE("a number that was a key before its windows were gone is a key again a
     keys += r.text.substr(r.text.find("\"size\":") + 7, 1);
   REQUIRE(keys == "12123");
 }
+
+TEST_CASE("whether a time is out of range does not depend on the event before it") {
+  // Within one slice at either end of the range.
+  for (const auto edge : {end_watermark - 1 - 40 * s, no_watermark + 1 + 40 * s}) {
+    const auto start = edge - ((edge % (10 * s)) + 10 * s) % (10 * s);
+    const auto plan = plan_of({tumbling(10 * s, {{"n", "count()"}})});
+    const std::vector<event> rows{{"A", 1.0, 1, start, no_watermark},
+                                  {"A", 1.0, 1, start + 10 * s - 1, no_watermark},
+                                  {"A", 1.0, 1, start, no_watermark}};
+    auto one = make_processor(plan, {});
+    auto each = make_processor(plan, {});
+    recorded out;
+    feed(*one, rows, no_watermark, out);
+    for (const auto& row : rows)
+      feed(*each, {row}, no_watermark, out);
+    const bool same = one->snapshot() == each->snapshot();
+    REQUIRE(same);
+    REQUIRE(one->counters().rejected % rows.size() == 0);
+  }
+}
