@@ -13,7 +13,14 @@ void grid_state::absorb(batch_pass& pass, result_rows& out) {
   // No event lies in the empty slice [0, 0): the first one moves the cursor.
   const auto* times = pass.batch.time.data();
   const auto* watermarks = pass.batch.watermark.data();
-  for (const auto row : selected_) {
+  pending_rows_.resize(selected_.size());
+  pending_cells_.resize(selected_.size());
+  for (std::size_t i = 0; i < selected_.size(); ++i) {
+    if (at.in != nullptr && early_ == 0)
+      i = take_run(pass, i, at);
+    if (i == selected_.size())
+      break;
+    const auto row = selected_[i];
     const auto watermark = std::max(watermarks[row], closed_);
     const auto partition = std::min(watermark, pass.bound);
     if (partition >= next_end_ || partition >= next_tick_) {
@@ -30,21 +37,41 @@ void grid_state::absorb(batch_pass& pass, result_rows& out) {
       continue;
     }
     const auto key = keys_.id_of(row);
-    if (key < recent_.size() && recent_[key].in == at.in->number) {
-      const auto cell = recent_[key].cell;
-      pending_rows_.push_back(row);
-      pending_cells_.push_back(cell);
-      pass.fates[row] = fate::absorbed;
-      pass.expires[row] = std::max(pass.expires[row], at.all_late);
-      if (early_ != 0)
-        mark(*at.in, key, cell, partition);
-    } else if (admits(key)) {
+    if (admits(key))
       put(pass, r, *at.in, key);
-    } else {
+    else
       refuse(pass, row, fate::limit);
-    }
   }
   flush(pass);
+}
+
+/// Rows from `i` on that all go to the slice under the cursor, by keys that were there before, while nothing is due:
+/// nearly all rows. Returns the first one that is not such.
+std::size_t grid_state::take_run(batch_pass& pass, std::size_t i, const cursor& at) {
+  const auto safe = std::min({at.first_late, at.bounds.first_end, next_end_, next_tick_});
+  if (closed_ >= safe)
+    return i;
+  const auto* times = pass.batch.time.data();
+  const auto* watermarks = pass.batch.watermark.data();
+  const std::span recent{recent_};
+  const auto in = at.in->number;
+  auto* rows = pending_rows_.data() + pending_;
+  auto* cells = pending_cells_.data() + pending_;
+  const auto first = i;
+  for (; i < selected_.size(); ++i) {
+    const auto row = selected_[i];
+    if (watermarks[row] >= safe || times[row] < at.bounds.start || times[row] >= at.bounds.end)
+      break;
+    const auto key = keys_.id_of(row);
+    if (key >= recent.size() || recent[key].in != in)
+      break;
+    *rows++ = row;
+    *cells++ = recent[key].cell;
+    pass.fates[row] = fate::absorbed;
+    pass.expires[row] = std::max(pass.expires[row], at.all_late);
+  }
+  pending_ += i - first;
+  return i;
 }
 
 bool grid_state::move_cursor(batch_pass& pass, std::uint32_t row, cursor& at) {
@@ -92,8 +119,8 @@ void grid_state::take_slowly(batch_pass& pass, const row_context& r, cursor& at,
 
 void grid_state::put(batch_pass& pass, const row_context& r, slice& s, key_id key) {
   const auto cell = cell_of(s, key);
-  pending_rows_.push_back(r.row);
-  pending_cells_.push_back(cell);
+  pending_rows_[pending_] = r.row;
+  pending_cells_[pending_++] = cell;
   pass.fates[r.row] = fate::absorbed;
   pass.expires[r.row] = std::max(pass.expires[r.row], saturating_add(s.bounds.last_end, grid_.lateness));
   if (early_ != 0)
@@ -101,11 +128,12 @@ void grid_state::put(batch_pass& pass, const row_context& r, slice& s, key_id ke
 }
 
 void grid_state::flush(const batch_pass& pass) {
-  if (pending_rows_.empty())
+  if (pending_ == 0)
     return;
-  cells_.add(pass.arguments, cell_rows{pass.batch, pending_rows_, pending_cells_});
-  pending_rows_.clear();
-  pending_cells_.clear();
+  const std::span rows{pending_rows_};
+  const std::span cells{pending_cells_};
+  cells_.add(pass.arguments, cell_rows{pass.batch, rows.first(pending_), cells.first(pending_)});
+  pending_ = 0;
 }
 
 slice& grid_state::slice_of(const slice_bounds& bounds) {

@@ -69,6 +69,7 @@ private:
 
   std::size_t stacked_entries() const noexcept;
 
+  std::size_t take_run(batch_pass& pass, std::size_t i, const cursor& at);
   bool move_cursor(batch_pass& pass, std::uint32_t row, cursor& at);
   void take_slowly(batch_pass& pass, const row_context& r, cursor& at, result_rows& out);
   bool admits(key_id key) const { return keys_[key].cells != 0 || budget_.admits_key(); }
@@ -139,9 +140,10 @@ private:
 
   /// By key id.
   std::vector<recent_cell> recent_;
-  /// Rows taken but not yet added to their cells.
+  /// The first `pending_` of these: rows taken but not yet added to their cells. Room for those of a batch.
   std::vector<std::uint32_t> pending_rows_;
   std::vector<cell_id> pending_cells_;
+  std::size_t pending_ = 0;
   std::vector<std::uint32_t> selected_;
   std::vector<part> parts_;
   std::vector<emission> due_;
