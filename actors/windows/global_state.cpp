@@ -25,7 +25,8 @@ std::size_t global_state::bytes() const noexcept {
 }
 
 nanoseconds_t global_state::tick_after(nanoseconds_t t) const noexcept {
-  return t > end_watermark - every_ ? end_watermark : (floor_div(t, every_) + 1) * every_;
+  const auto ahead = every_ - ((t % every_) + every_) % every_;
+  return t > end_watermark - ahead ? end_watermark : t + ahead;
 }
 
 nanoseconds_t global_state::slice_end(nanoseconds_t time) {

@@ -156,7 +156,8 @@ void grid_stacks::rebuild(key_id key, nanoseconds_t from) {
 
 /// When windows after the last one closed without events, there is nothing in the stacks: they may move on.
 void grid_stacks::catch_up(nanoseconds_t closed) {
-  if (closed < saturating_add(last_, grid_.every))
+  // So close to the beginning of time they have never moved, and `load` could not tell a window's end.
+  if (closed < saturating_add(last_, grid_.every) || closed < no_watermark + 2 * grid_.size + grid_.every)
     return;
   const auto from = last_;
   last_ = grid_.end_after(closed) - grid_.every;
@@ -183,7 +184,7 @@ void grid_stacks::load(binary_reader& in) {
   boundary_ = in.i64();
   last_ = in.i64();
   const auto at_end = [&](nanoseconds_t t) {
-    return t == no_watermark || (t > no_watermark + 2 * grid_.size && t < end_watermark - 2 * grid_.size &&
+    return t == no_watermark || (t > no_watermark + 2 * grid_.size && t < end_watermark - grid_.size - grid_.every &&
                                  grid_.end_after(t) == t + grid_.every);
   };
   if (!in.ok() || boundary_ > last_ || !at_end(boundary_) || !at_end(last_)) {

@@ -165,3 +165,37 @@ TEST_CASE("damaged, cut and foreign snapshots are refused") {
     }
   }
 }
+
+TEST_CASE("windows next to the beginning and the end of time survive a restart") {
+  const auto plan = plan_of({sliding(60 * s, 10 * s, {{"n", "count()"}})});
+  const auto last = end_watermark - 1 - 140 * s;
+  const auto first = no_watermark + 30 * s;
+  for (const auto& [row, watermark] : {std::pair{event{"A", 1.0, 1, last, last - s}, end_watermark - 10 * s},
+                                       std::pair{event{"A", 1.0, 1, 0, first}, first}}) {
+    auto p = make_processor(plan, {});
+    recorded out;
+    feed(*p, {row}, watermark, out);
+    auto next = make_processor(plan, {});
+    REQUIRE(next->restore(p->snapshot()));
+    require_same(*next, *p);
+    feed(*next, {}, end_watermark, out);
+    REQUIRE(out.results.size() == 6);
+  }
+}
+
+TEST_CASE("the last ticks of time are the same after a restart") {
+  window_options w{"w", {"symbol"}, window_kind::global, 0, 3 * s, 0, "", {{"n", "count()"}}};
+  const auto plan = plan_of({w});
+  const auto tick = end_watermark / (3 * s) * (3 * s);
+  auto p = make_processor(plan, {});
+  recorded out;
+  // The second event shows at the tick after the watermark, the last one that there is.
+  feed(*p, {{"A", 1.0, 1, tick - 9 * s, 0}, {"A", 1.0, 1, tick - 8 * s, tick - 2 * s}}, tick - s, out);
+  auto next = make_processor(plan, {});
+  REQUIRE(next->restore(p->snapshot()));
+  recorded rest;
+  feed(*p, {}, end_watermark, out);
+  feed(*next, {}, end_watermark, rest);
+  REQUIRE(rest.results.size() == 2);
+  REQUIRE(out.results.size() == 3);
+}
