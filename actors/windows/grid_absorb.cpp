@@ -37,7 +37,7 @@ void grid_state::absorb(batch_pass& pass, result_rows& out) {
       continue;
     }
     const auto key = keys_.id_of(row);
-    if (admits(key))
+    if (admits(pass, r, key, out))
       put(pass, r, *at.in, key);
     else
       refuse(pass, row, fate::limit);
@@ -74,6 +74,17 @@ std::size_t grid_state::take_run(batch_pass& pass, std::size_t i, const cursor& 
   return i;
 }
 
+bool grid_state::admits(const batch_pass& pass, const row_context& r, key_id key, result_rows& out) {
+  if (keys_[key].cells != 0 || budget_.admits_key())
+    return true;
+  if (closed_ >= r.partition)
+    return false;
+  // What only waits for the end of the batch to be dropped must not decide.
+  flush(pass);
+  advance(r.partition, out);
+  return budget_.admits_key();
+}
+
 bool grid_state::move_cursor(batch_pass& pass, std::uint32_t row, cursor& at) {
   at = cursor{};
   const auto bounds = grid_.slice_at(pass.batch.time[row]);
@@ -95,7 +106,7 @@ void grid_state::take_slowly(batch_pass& pass, const row_context& r, cursor& at,
     return;
   }
   const auto key = keys_.id_of(r.row);
-  if (!admits(key)) {
+  if (!admits(pass, r, key, out)) {
     refuse(pass, r.row, fate::limit);
     return;
   }

@@ -72,7 +72,7 @@ private:
   std::size_t take_run(batch_pass& pass, std::size_t i, const cursor& at);
   bool move_cursor(batch_pass& pass, std::uint32_t row, cursor& at);
   void take_slowly(batch_pass& pass, const row_context& r, cursor& at, result_rows& out);
-  bool admits(key_id key) const { return keys_[key].cells != 0 || budget_.admits_key(); }
+  bool admits(const batch_pass& pass, const row_context& r, key_id key, result_rows& out);
   void put(batch_pass& pass, const row_context& r, slice& s, key_id key);
   void flush(const batch_pass& pass);
 

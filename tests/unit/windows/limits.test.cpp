@@ -137,3 +137,26 @@ TEST_CASE("a key limit counts the keys of all windows") {
   feed(*p, {{"C", 1.0, 4, 1 * s, 0}}, 0, out);
   REQUIRE(p->counters().rejected == 1);
 }
+
+TEST_CASE("a key whose windows are gone makes room for another within a batch as between batches") {
+  auto w = tumbling(10 * s, count_and_sum, 20 * s);
+  w.where = "size > 0";
+  const auto plan = plan_of({w});
+  // The third event lets time pass, but no window of the plan takes it.
+  const std::vector<event> rows{{"A", 1.0, 1, 1 * s, no_watermark},
+                                {"C", 1.0, 1, 16 * s, 15 * s},
+                                {"A", 1.0, 0, 100 * s, 16 * s},
+                                {"B", 1.0, 1, 101 * s, 100 * s}};
+  recorded one;
+  recorded each;
+  auto p = make_processor(plan, limits{1, 1U << 30});
+  feed(*p, rows, 101 * s, one);
+  feed(*p, {}, end_watermark, one);
+  p = make_processor(plan, limits{1, 1U << 30});
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    feed(*p, {rows[i]}, i + 1 < rows.size() ? rows[i + 1].watermark : 101 * s, each);
+  feed(*p, {}, end_watermark, each);
+  REQUIRE(each.rejected.size() == 1);
+  REQUIRE(one.rejected.size() == 1);
+  REQUIRE(one.results == each.results);
+}
