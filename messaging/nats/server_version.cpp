@@ -44,6 +44,8 @@ std::string first_line(const std::string& host, const std::string& port) {
   return line.substr(0, line.find('\n'));
 }
 
+} // namespace
+
 std::optional<std::string> server_version(const connection& link) {
   char url[512] = {};
   if (natsConnection_GetConnectedUrl(link.raw(), url, sizeof url) != NATS_OK)
@@ -65,8 +67,6 @@ std::optional<std::string> server_version(const connection& link) {
     return std::nullopt;
   return info["version"].get<std::string>();
 }
-
-} // namespace
 
 std::optional<version> parse_version(std::string_view text) {
   version out{};

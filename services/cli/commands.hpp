@@ -19,6 +19,8 @@ void add_eval(CLI::App& app, int& code);
 void add_generate(CLI::App& app, int& code);
 void add_publish(CLI::App& app, int& code);
 void add_why(CLI::App& app, int& code);
+void add_rejected(CLI::App& app, int& code);
+void add_doctor(CLI::App& app, int& code);
 void add_bench(CLI::App& app, int& code);
 
 } // namespace millrace::cli

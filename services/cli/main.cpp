@@ -21,6 +21,8 @@ int main(int argc, char** argv) {
   millrace::cli::add_generate(app, code);
   millrace::cli::add_publish(app, code);
   millrace::cli::add_why(app, code);
+  millrace::cli::add_rejected(app, code);
+  millrace::cli::add_doctor(app, code);
   millrace::cli::add_bench(app, code);
   try {
     app.parse(argc, argv);
