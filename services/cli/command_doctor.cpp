@@ -100,7 +100,10 @@ void add_doctor(CLI::App& app, int& code) {
               "nothing.\nExit 0 when nothing fails (warnings are none), 1 when a check fails, 3 when the broker cannot "
               "be reached.\n\nExamples:\n  millrace doctor\n  millrace doctor examples/trades.yaml --nats "
               "nats://127.0.0.1:4222 --json");
-  cmd->callback([o, &code] { code = doctor(*o); });
+  cmd->callback([o, &code] {
+    let_signals_stop();
+    code = doctor(*o);
+  });
 }
 
 } // namespace millrace::cli

@@ -7,7 +7,6 @@
 #include "services/process/process.hpp"
 
 #include <chrono>
-#include <csignal>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -227,7 +226,10 @@ void add_list(CLI::App& app, int& code) {
   cmd->footer("Reads only: nothing is deleted, no consumer is left behind.\n\nExamples:\n  millrace rejected list "
               "examples/trades.yaml --since 1h\n  millrace rejected list examples/trades.yaml --reason type --json | "
               "jq .event");
-  cmd->callback([o, &code] { code = list(*o); });
+  cmd->callback([o, &code] {
+    let_signals_stop();
+    code = list(*o);
+  });
 }
 
 void add_retry(CLI::App& app, int& code) {
@@ -250,12 +252,7 @@ void add_retry(CLI::App& app, int& code) {
     "--subject trades.nyse --reason type --set 'size=1' --dry-run\n  millrace rejected retry examples/trades.yaml "
     "--subject trades.nyse --sequence 12,15 --yes");
   cmd->callback([o, &code] {
-    // Stoppable with Ctrl-C, also while it asks.
-    sigset_t s;
-    sigemptyset(&s);
-    sigaddset(&s, SIGINT);
-    sigaddset(&s, SIGTERM);
-    ::pthread_sigmask(SIG_UNBLOCK, &s, nullptr);
+    let_signals_stop();
     code = retry(*o);
   });
 }

@@ -6,10 +6,21 @@
 
 #include <CLI/CLI.hpp>
 
+#include <csignal>
+
 namespace millrace::cli {
 
 inline constexpr int exit_usage = 2;
 inline constexpr int exit_failed = 3;
+
+/// `main` blocks signals for the services; a command that only asks and answers ends at Ctrl-C.
+inline void let_signals_stop() {
+  sigset_t s;
+  sigemptyset(&s);
+  sigaddset(&s, SIGINT);
+  sigaddset(&s, SIGTERM);
+  ::pthread_sigmask(SIG_UNBLOCK, &s, nullptr);
+}
 
 void add_dev(CLI::App& app, int& code);
 void add_batch(CLI::App& app, int& code);
