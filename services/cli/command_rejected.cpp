@@ -212,7 +212,10 @@ void add_common(CLI::App& cmd, rejected_options& o) {
   cmd.add_option("--reason", o.reason, "only this reason: malformed, type, missing, expression, lookup, late, ...");
   cmd.add_option("--since", o.since,
                  "only what was stored since then: a timestamp, or a duration (15m: the last 15 min)");
-  cmd.add_option("--sequence", o.sequences, "only these sequences: N or N,N,...")->delimiter(',')->take_all();
+  cmd.add_option("--sequence", o.sequences, "only these sequences: N or N,N,...")
+    ->delimiter(',')
+    ->take_all()
+    ->allow_extra_args(false);
   cmd.add_option("--nats", o.nats, "server; default: MILLRACE_NATS_URL, else nats://127.0.0.1:4222");
 }
 

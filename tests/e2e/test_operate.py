@@ -60,7 +60,7 @@ class Operate(unittest.TestCase):
             self.assertEqual(len(self.listed("--since", "1h")), 2)
             self.assertEqual(self.listed("--since", "2199-01-01T00:00:00Z"), [])
 
-            mend = ["retry", self.path, "--reason", "type", "--set", "size=2"]
+            mend = ["retry", "--reason", "type", "--set", "size=2", self.path]
             self.assertIn("would send 1 event to operate.in", self.rejected(*mend, "--dry-run"))
             self.assertIn("sent 1 event to operate.in again", self.rejected(*mend))
             self.assertIn("nothing to send again", self.rejected(*mend))
@@ -91,7 +91,7 @@ class Operate(unittest.TestCase):
                      (["list", self.path, "--since", "yesterday"], 2, "--since 15m"),
                      (["retry", self.path, "--subject", "elsewhere"], 2, "its sources read operate.in"),
                      (["retry", self.path, "--set", "venue=XNYS"], 2, "text needs its quotes"),
-                     (["retry", self.path, "--sequence", "99"], 3, "no rejected event with sequence 99")]
+                     (["retry", "--sequence", "99", self.path], 3, "no rejected event with sequence 99")]
             for args, code, says in cases:
                 p = self.rejected(*args, ok=False)
                 self.assertEqual(p.returncode, code, p.stderr)
@@ -103,6 +103,7 @@ class Operate(unittest.TestCase):
     def doctor(self, *args, code=0):
         p = millrace("doctor", *args, "--json", ok=False)
         self.assertEqual(p.returncode, code, p.stdout.decode() + p.stderr.decode())
+        self.assertNotIn(b"secret", p.stdout + p.stderr)
         findings = json.loads(p.stdout)
         for f in findings:
             self.assertEqual(f["status"] == "ok", f["remedy"] == "", f)
