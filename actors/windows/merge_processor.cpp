@@ -6,6 +6,7 @@
 // watermark, and is then taken in the order of (watermark, position): so the results, and their versions, do not depend
 // on how the partitions' frames interleave.
 #include "actors/windows/partial_state.hpp"
+#include "messaging/codec/json_writer.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -36,9 +37,15 @@ public:
   result<void> restore(std::string_view bytes) override;
   const ledger& counters() const noexcept override { return counters_; }
   std::size_t state_keys() const noexcept override { return budget_.keys(); }
-  std::size_t state_bytes() const noexcept override { return budget_.bytes(); }
+  std::size_t state_bytes() const noexcept override { return budget_.bytes() + held_bytes(); }
 
 private:
+  std::size_t held_bytes() const noexcept {
+    std::size_t n = 0;
+    for (const auto& w : windows_)
+      n += estimate_bytes(w.held);
+    return n;
+  }
   void start();
   void load(binary_reader& in);
   bool load_held(binary_reader& in, merged_window& w);
@@ -161,7 +168,16 @@ void merge_processor::reject(const event_batch& b, std::size_t row, std::string 
   r.stage = "window";
   r.reason = std::move(reason);
   r.detail = std::move(detail);
-  r.body = "null";
+  // What is left of the events: whose they were.
+  r.body = "{";
+  for (std::size_t c = 0; b.layout && c + 1 < b.columns.size(); ++c) {
+    if (c > 0)
+      r.body += ',';
+    codec::append_string(r.body, (*b.layout)[c].name);
+    r.body += ':';
+    codec::append_value(r.body, b.columns[c], row);
+  }
+  r.body += '}';
   r.watermark = b.watermark[row];
   r.position = b.position[row];
   r.shard = b.shard[row];

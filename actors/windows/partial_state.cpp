@@ -30,9 +30,9 @@ bool partial_state::locate(batch_pass& pass, std::uint32_t row, nanoseconds_t wa
     return false;
   }
   bounds = *found;
-  if (plan_.options.kind == window_kind::global)
-    return true;
-  if (watermark >= saturating_add(bounds.last_end, plan_.grid.lateness)) {
+  // A global window closes with the input alone.
+  const bool global = plan_.options.kind == window_kind::global;
+  if (watermark >= (global ? end_watermark : saturating_add(bounds.last_end, plan_.grid.lateness))) {
     refuse(pass, refusal{row, index_, fate::late, false, bounds.last_end});
     return false;
   }

@@ -138,6 +138,7 @@ void session_state::move_start(session_id id, const row_context& r, result_rows&
   retract(s, r.watermark, out);
   unmark(id); // its first tick may be an earlier one now
   s.emitted = 0;
+  s.announced = false;
   by_start_.erase(place_of(s));
   s.first = r.time;
   by_start_.emplace(place_of(s), id);

@@ -52,7 +52,7 @@ void session_state::close_until(nanoseconds_t p, result_rows& out) {
     emission last{s.first, end};
     last.due = end;
     last.version = s.emitted;
-    last.closing = true;
+    last.closing = !s.announced;
     const bool closes = !s.closed && end <= p;
     if (closes && lateness_ == 0) {
       leaving_.push_back(leaving_session{s.key, s.cell, last});
@@ -61,6 +61,7 @@ void session_state::close_until(nanoseconds_t p, result_rows& out) {
     }
     if (closes) {
       s.closed = true;
+      s.announced = true;
       publish(id, last, out);
     }
     const auto next = s.closed ? end + lateness_ : end;
@@ -203,6 +204,7 @@ void session_state::save(binary_writer& out) const {
     out.u64(s.events);
     out.i64(s.emitted);
     out.u8(s.tick != unchanged ? 1 : 0);
+    out.u8(s.announced ? 1 : 0);
     cells_.save(s.cell, out);
   }
 }
@@ -211,7 +213,7 @@ void session_state::load(binary_reader& in, nanoseconds_t p) {
   const auto ids = load_keys(keys_, in);
   closed_ = p;
   std::uint64_t rank = 0;
-  for (auto n = in.count(42); n > 0 && load_session(in, ids, rank, p); --n)
+  for (auto n = in.count(43); n > 0 && load_session(in, ids, rank, p); --n)
     ;
   if (keys_.live() != ids.size())
     in.fail();
@@ -225,6 +227,7 @@ bool session_state::load_session(binary_reader& in, const std::vector<key_id>& i
   const auto events = in.u64();
   const auto emitted = in.i64();
   const bool changed = in.flag();
+  const bool announced = in.flag();
   const bool sound = next >= rank && next < ids.size() && in_range(first) && in_range(last) && first <= last &&
                      (max_ == 0 || last <= first + max_) && events > 0 && emitted >= 0 && emitted < most_versions &&
                      last + gap_ + lateness_ > p && !(changed && (early_ == 0 || last + gap_ <= p));
@@ -244,6 +247,7 @@ bool session_state::load_session(binary_reader& in, const std::vector<key_id>& i
   s.last = last;
   s.events = events;
   s.emitted = emitted;
+  s.announced = announced;
   s.closed = end_of(s) <= p;
   held_ += events;
   queue(id, s.closed ? end_of(s) + lateness_ : end_of(s));

@@ -68,6 +68,8 @@ private:
     cell_id cell = 0;
     /// The watermark has reached the end.
     bool closed = false;
+    /// It has closed under this start: alert rules have seen it, and do not look again when a late event reopens it.
+    bool announced = false;
   };
   /// Key, first event, and the order of opening.
   using place_key = std::tuple<key_id, nanoseconds_t, std::uint64_t>;

@@ -329,3 +329,43 @@ TEST_CASE("sessions beyond the limit of keys and times out of range are rejected
   REQUIRE(out.rejected[0].detail.find("a new key beyond the limits") != std::string::npos);
   REQUIRE(out.rejected[1].detail.find("leaves the range") != std::string::npos);
 }
+
+TEST_CASE("a session that a late event opens again has closed once for alert rules, also after a restart") {
+  window_options w;
+  w.name = "w";
+  w.key = {"symbol"};
+  w.kind = window_kind::session;
+  w.gap = 10 * s;
+  w.lateness = 60 * s;
+  w.aggregates = {{"n", "count()"}};
+  const auto plan = plan_of({w});
+  for (const bool restart : {false, true}) {
+    auto p = make_processor(plan, {});
+    std::vector<std::int64_t> closings;
+    std::size_t finals = 0;
+    const auto take = [&](const std::vector<event>& events, nanoseconds_t watermark) {
+      const auto batch = make_batch(events);
+      output out;
+      p->process(input{"", &batch, watermark, no_watermark, 0}, out);
+      for (const auto& x : out.sections)
+        for (std::size_t row = 0; row < x.batch.rows; ++row)
+          if (x.batch.columns[0].text(row) == "A") {
+            ++finals;
+            if (x.batch.shard[row] == row_closing)
+              closings.push_back(x.batch.time[row] / s);
+          }
+      if (restart) {
+        auto next = make_processor(plan, {});
+        REQUIRE(next->restore(p->snapshot()));
+        p = std::move(next);
+      }
+    };
+    take({event{"A", 1.0, 1, 0 * s, no_watermark}}, 0);
+    take({event{"B", 1.0, 1, 15 * s, 0 * s}}, 15 * s);
+    take({event{"A", 1.0, 1, 9 * s, 15 * s}}, 15 * s);
+    take({event{"B", 1.0, 1, 24 * s, 15 * s}}, 24 * s);
+    take({}, end_watermark);
+    CHECK(finals == 2);
+    CHECK(closings == std::vector<std::int64_t>{10});
+  }
+}
