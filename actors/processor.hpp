@@ -32,7 +32,8 @@ struct input {
   nanoseconds_t log_time = 0;
 };
 
-/// `shard` (envelope) of a window result by which its window closes: the emission that alert rules evaluate. Other rows have 0.
+/// `shard` (envelope) of a window result by which its window closes: the emission that alert rules evaluate. Other rows
+/// have 0.
 inline constexpr std::uint32_t row_closing = 1;
 
 /// An event that has no effect, with its reason.

@@ -133,8 +133,7 @@ private:
 
   bool closes(const event_batch& b, std::size_t row) const {
     const auto& w = rule_->window;
-    return b.shard[row] == row_closing && b.columns[w.final].b8[row] != 0 &&
-           b.columns[w.retracted].b8[row] == 0;
+    return b.shard[row] == row_closing && b.columns[w.final].b8[row] != 0 && b.columns[w.retracted].b8[row] == 0;
   }
 
   void one(const event_batch& b, std::uint32_t row, nanoseconds_t time, nanoseconds_t due, nanoseconds_t reached,
