@@ -248,9 +248,12 @@ void add_retry(CLI::App& app, int& code) {
   cmd->add_flag("--again", o->again, "also what was sent again before");
   cmd->add_flag("--yes", o->yes, "do not ask");
   cmd->footer(
-    "What ingest could not read is sent byte for byte; what a later stage rejected is put back into the source's "
-    "shape.\nA late event is late again unless --set mends its time. Each message has the header Millrace-Retry-Of. "
-    "Nothing is\ndeleted; what was sent is remembered in the bucket MILLRACE_<pipeline>_retried, and a second retry "
+    "What ingest could not read is sent byte for byte; what a later stage rejected is taken from its source stream, "
+    "or, "
+    "when\nthat forgot it, put back into the source's shape from what was kept. A late event is late again unless "
+    "--set "
+    "mends its\ntime. Each message has the header Millrace-Retry-Of. Nothing is\ndeleted; what was sent is remembered "
+    "in the bucket MILLRACE_<pipeline>_retried, and a second retry "
     "skips it.\nExit 3 when some event cannot be sent.\n\nExamples:\n  millrace rejected retry examples/trades.yaml "
     "--subject trades.nyse --reason type --set 'size=1' --dry-run\n  millrace rejected retry examples/trades.yaml "
     "--subject trades.nyse --sequence 12,15 --yes");

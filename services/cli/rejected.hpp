@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -111,9 +112,17 @@ result<std::pair<std::string, std::string>> parse_set(std::string_view text);
 /// with the subjects that would do.
 result<std::string> retry_subject(const pipeline::definition& d, const std::string& wanted);
 
-/// The bytes to send for one entry. What ingest could not read goes out byte for byte; what was read already is put
-/// back into the shape of the source. ec::invalid when it cannot be what it was, with the remedy.
-result<std::string> mend(const pipeline::definition& d, const rejected_entry& e, const retry_options& o);
+/// Fields that steps before the window stage write: what the event has there is not what the source sent.
+std::set<std::string> written_fields(const pipeline::definition& d);
+
+/// True when the entry holds what ingest made of the event, not the bytes of the source.
+bool was_read(const rejected_entry& e);
+
+/// The bytes to send for one entry. What ingest could not read goes out byte for byte; of what was read already
+/// `original` is taken, or, when it is not known, the event is put back into the shape of the source. ec::invalid when
+/// it cannot be what it was, with the remedy.
+result<std::string> mend(const pipeline::definition& d, const rejected_entry& e, const retry_options& o,
+                         const std::optional<std::string>& original = {});
 
 /// Holds the payloads of all that is ready in memory: at most what the stream is bounded to.
 result<retry_plan> plan_retry(bus& b, const pipeline::definition& d, const retry_options& o);

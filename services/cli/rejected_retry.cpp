@@ -4,6 +4,7 @@
 #include "messaging/subjects.hpp"
 #include "services/cli/json_members.hpp"
 #include "services/cli/rejected.hpp"
+#include "services/cli/rejected_original.hpp"
 #include "services/ingest/intake.hpp"
 
 #include <algorithm>
@@ -62,19 +63,6 @@ result<ordered_json> source_time(const codec::field_spec& f, const ordered_json&
   return ordered_json(static_cast<double>(*ns) / static_cast<double>(unit));
 }
 
-/// Fields that steps before the window stage write: what the event has there is not what the source sent.
-std::set<std::string> written_fields(const pipeline::definition& d) {
-  std::set<std::string> out;
-  for (const auto& s : d.enrich_options.steps) {
-    if (const auto* set = std::get_if<enrich::set_step>(&s))
-      for (const auto& [name, expression] : set->fields)
-        out.insert(name);
-    if (const auto* look = std::get_if<enrich::lookup_step>(&s))
-      out.insert(look->add.begin(), look->add.end());
-  }
-  return out;
-}
-
 bool is_set(const retry_options& o, const std::string& member) {
   return std::any_of(o.set.begin(), o.set.end(), [&](const auto& s) { return s.first == member; });
 }
@@ -99,7 +87,9 @@ result<std::string> source_shape(const pipeline::definition& d, const rejected_e
     const auto found = event.find(f.field.name);
     if (found == event.end() || found->is_null()) {
       if (!f.field.nullable)
-        return unfit("field " + f.field.name + " was not kept up to stage " + e.stage, remedy);
+        return unfit("field " + f.field.name + " was not kept up to stage " + e.stage +
+                       ", and its source message is gone",
+                     remedy);
       continue;
     }
     auto value = f.field.type == data_type::timestamp ? source_time(f, *found) : result<ordered_json>{*found};
@@ -113,14 +103,14 @@ result<std::string> source_shape(const pipeline::definition& d, const rejected_e
   return out.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
-result<std::string> shape(const pipeline::definition& d, const rejected_entry& e, const retry_options& o) {
+result<std::string> shape(const pipeline::definition& d, const rejected_entry& e, const retry_options& o,
+                          const std::optional<std::string>& original) {
   if (e.reason == "oversize" || e.detail.ends_with("bytes are kept"))
     return unfit("only the start of the event was kept", "send it from its origin " + e.origin);
   if (e.reason == "unknown")
     return unfit(e.detail, "leave it out with --reason or --sequence");
-  // `future` and all later stages speak of what ingest made of the event; the others of its bytes.
-  if (e.stage != "ingest" || e.reason == "future")
-    return source_shape(d, e, o);
+  if (was_read(e))
+    return original ? result<std::string>{*original} : source_shape(d, e, o);
   if (d.decode.format == codec::event_format::cloudevents) {
     static const std::string version = "specversion";
     const auto places = find_members(e.body, {&version, 1});
@@ -135,6 +125,20 @@ result<std::string> shape(const pipeline::definition& d, const rejected_entry& e
 }
 
 } // namespace
+
+std::set<std::string> written_fields(const pipeline::definition& d) {
+  std::set<std::string> out;
+  for (const auto& s : d.enrich_options.steps) {
+    if (const auto* set = std::get_if<enrich::set_step>(&s))
+      for (const auto& [name, expression] : set->fields)
+        out.insert(name);
+    if (const auto* look = std::get_if<enrich::lookup_step>(&s))
+      out.insert(look->add.begin(), look->add.end());
+  }
+  return out;
+}
+
+bool was_read(const rejected_entry& e) { return e.stage != "ingest" || e.reason == "future"; }
 
 result<std::pair<std::string, std::string>> parse_set(std::string_view text) {
   const auto equals = text.find('=');
@@ -167,8 +171,9 @@ result<std::string> retry_subject(const pipeline::definition& d, const std::stri
   return wanted;
 }
 
-result<std::string> mend(const pipeline::definition& d, const rejected_entry& e, const retry_options& o) {
-  auto text = shape(d, e, o);
+result<std::string> mend(const pipeline::definition& d, const rejected_entry& e, const retry_options& o,
+                         const std::optional<std::string>& original) {
+  auto text = shape(d, e, o, original);
   if (!text)
     return text;
   for (const auto& [name, json] : o.set)
@@ -180,6 +185,7 @@ result<std::string> mend(const pipeline::definition& d, const rejected_entry& e,
 result<retry_plan> plan_retry(bus& b, const pipeline::definition& d, const retry_options& o) {
   retry_plan out;
   std::optional<error> failed;
+  original_finder originals{b, d};
   auto read = each_rejected(b, d.name, o.filter, [&](rejected_entry&& e) {
     if (!o.again) {
       auto known = was_retried(b, d.name, e);
@@ -192,7 +198,7 @@ result<retry_plan> plan_retry(bus& b, const pipeline::definition& d, const retry
         return true;
       }
     }
-    if (auto text = mend(d, e, o))
+    if (auto text = mend(d, e, o, was_read(e) ? originals.find(e) : std::nullopt))
       out.ready.push_back({e.sequence, e.stored, std::move(*text)});
     else
       out.refused.emplace_back(e.sequence, std::move(text).error());

@@ -63,6 +63,11 @@ public:
     return *stored;
   }
 
+  void store(const std::string& payload) {
+    const append_request request{"SOURCE", "in", payload, {}, expectation::nothing()};
+    REQUIRE(bus->append({&request, 1}, std::chrono::milliseconds{100}).front());
+  }
+
   cli::rejected_listing list(const cli::rejected_filter& f = {}, std::size_t limit = 100) {
     auto l = cli::list_rejected(*bus, "p", f, limit);
     REQUIRE(l);
@@ -233,12 +238,31 @@ TEST_CASE("a late event without a field that it needs is refused until it is giv
   w.reject("window", "late", R"({"k":"a","ts":"2026-01-05T14:30:00Z"})");
   const auto p = w.plan();
   REQUIRE(p.refused.size() == 1);
-  CHECK(p.refused.front().second.message == "field n was not kept up to stage window");
+  CHECK(p.refused.front().second.message == "field n was not kept up to stage window, and its source message is gone");
   CHECK(p.refused.front().second.hint.find("--set 'n=") != std::string::npos);
   cli::retry_options o;
   o.set = {{"n", "4"}};
   REQUIRE(w.plan(o).ready.size() == 1);
   CHECK(w.plan(o).ready.front().payload == R"({"k":"a","ts":"2026-01-05T14:30:00Z","n":4})");
+}
+
+TEST_CASE("a late event is sent as its source sent it while the source still stores it") {
+  // The origin of what the stages reject here is message 7, event 1.
+  const std::string event = R"({"k": "b", "n":1.0, "extra":1,"ts":"2026-01-05T14:30:00Z"})";
+  for (const auto& payload : {"{\"k\":\"a\"}\n\n" + event + "\n", "[{},\n " + event + " ]"}) {
+    world w;
+    for (int i = 0; i < 6; ++i)
+      w.store("{}");
+    w.store(payload);
+    w.reject("window", "late", R"({"k":"b","ts":"2026-01-05T14:30:00Z"})");
+    w.reject("window", "late", R"({"k":"c","ts":"2026-01-05T14:30:00Z"})");
+    cli::retry_options o;
+    const auto p = w.plan(o);
+    REQUIRE(p.ready.size() == 1);
+    CHECK(p.ready.front().payload == event);
+    // Another event stands at the place of the second one.
+    CHECK(p.refused.size() == 1);
+  }
 }
 
 TEST_CASE("an event that enrich has changed is not enriched twice") {
