@@ -18,7 +18,7 @@
 namespace millrace::enrich {
 
 /// More than this no source takes; a table is held in memory by every partition.
-inline constexpr std::size_t max_table_bytes = 64U << 20;
+inline constexpr std::size_t max_table_bytes = 8U << 20;
 
 /// Rows as a source has them: texts or nulls.
 struct raw_rows {

@@ -52,6 +52,10 @@ void frame_queue::suppress(std::vector<section>& sections) {
 void frame_queue::push(const checkpoint& at, nanoseconds_t source_stamp, std::vector<section> sections, bool forced) {
   std::erase_if(sections, [](const section& s) { return s.batch.rows == 0; });
   suppress(sections);
+  // A replay that brings only some of the rows which the subject holds behind its origin says nothing new: to move the
+  // origin now would forget how many there are.
+  if (replayed_rows_ < written_.covered.rows)
+    return;
   auto moved = at;
   moved.watermark = std::max(moved.watermark, written_.watermark);
   if (sections.empty() && !forced) {

@@ -62,6 +62,30 @@ private:
   std::deque<merged_window> windows_;
 };
 
+/// The rows with dictionaries of their texts alone: what rows that are gone have left would grow for ever.
+event_batch compacted(const event_batch& in) {
+  batch_builder out{in.layout};
+  for (std::size_t row = 0; row < in.rows; ++row) {
+    for (std::size_t i = 0; i < in.columns.size(); ++i) {
+      const auto& c = in.columns[i];
+      if (c.is_null(row))
+        continue;
+      if (is_text(c.type))
+        out.set_text(i, c.text(row));
+      else if (c.type == data_type::boolean)
+        out.set_bool(i, c.b8[row] != 0);
+      else if (c.type == data_type::float64)
+        out.set_double(i, c.f64[row]);
+      else if (c.type == data_type::uint64)
+        out.set_uint(i, c.u64(row));
+      else
+        out.set_int(i, c.i64[row]);
+    }
+    out.finish_row(in.time[row], in.watermark[row], in.position[row], in.shard[row]);
+  }
+  return out.finish();
+}
+
 /// The same window over rows that are partial accumulators.
 window_plan second_step(const window_plan& first, const schema& layout) {
   auto w = first;
@@ -141,7 +165,7 @@ void merge_processor::release(merged_window& w, nanoseconds_t watermark, output&
   const auto rank = [&](auto row) { return std::tie(b.watermark[row], b.shard[row], b.position[row]); };
   std::sort(due.begin(), due.end(), [&](auto x, auto y) { return rank(x) < rank(y); });
   const auto rows = take(b, due);
-  b = take(b, rest);
+  b = compacted(take(b, rest));
   absorb(w, rows, watermark, out);
 }
 
@@ -154,11 +178,16 @@ void merge_processor::absorb(merged_window& w, const event_batch& rows, nanoseco
                   std::vector<nanoseconds_t>(rows.rows, no_watermark),
                   {}};
   w.state->absorb(pass, *w.results);
+  const auto what = [&](const refusal& r) -> std::string {
+    if (r.why == fate::late)
+      return "partial results of events that came too late";
+    if (r.out_of_range)
+      return "partial results of events whose time leaves the range of windows";
+    return "partial results of events of a new key beyond the limits of " + std::to_string(limits_.keys) +
+           " keys and " + std::to_string(limits_.bytes) + " bytes; raise `limits`, or use more partitions";
+  };
   for (const auto& r : pass.refusals)
-    reject(rows, r.row, r.why == fate::late ? "late" : "limit",
-           "window '" + w.plan.options.name + "': partial results of events of a new key beyond the limits of " +
-             std::to_string(limits_.keys) + " keys and " + std::to_string(limits_.bytes) +
-             " bytes; raise `limits`, or use more partitions",
+    reject(rows, r.row, r.why == fate::late ? "late" : "limit", "window '" + w.plan.options.name + "': " + what(r),
            out);
 }
 
@@ -196,7 +225,7 @@ std::string merge_processor::snapshot() const {
     w.state->save(out);
     frame f;
     if (w.held.rows != 0)
-      f.sections.push_back(section{w.plan.options.name, w.held});
+      f.sections.push_back(section{w.plan.options.name, compacted(w.held)});
     out.text(encoder.encode(f));
   }
   return out.finish();

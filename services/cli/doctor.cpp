@@ -111,7 +111,9 @@ bool pipeline_doctor::read_tails(const expected_log& l, seen_log& s) {
 void pipeline_doctor::check_settings() {
   std::vector<std::string> wrong;
   std::vector<std::string> small;
-  for (const auto& [name, s] : seen_) {
+  for (const auto& entry : seen_) {
+    const auto& name = entry.first;
+    const auto& s = entry.second;
     const auto& x = s.settings;
     const auto say = [&](bool bad, const char* what) {
       if (bad)
