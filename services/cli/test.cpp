@@ -179,7 +179,7 @@ void reporter::differences(const test_file& f, const verdict& v) {
 class test_command {
 public:
   test_command(const test_options& o, std::ostream& out, std::ostream& err)
-    : options_{o}, out_{out}, err_{err}, report_{out, o.colours} {}
+    : options_{o}, err_{err}, report_{out, o.colours} {}
 
   int run();
 
@@ -191,7 +191,6 @@ private:
                       const pipeline::definition_ptr& d);
 
   const test_options& options_;
-  std::ostream& out_;
   std::ostream& err_;
   reporter report_;
   std::size_t tests_ = 0;
