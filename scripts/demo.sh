@@ -64,6 +64,7 @@ resolved=$(curl -fsS "$http/v1/alerts?rule=spike&state=resolved&limit=1") || res
 printf '%s\n' "$resolved"
 
 say "6. The ledger: nothing was lost in silence"
+sleep 2 # the counters are refreshed once a second
 show "curl -s $http/metrics | awk '/^millrace_events_total/ {split(\$1, l, \"\\\"\"); n[l[10] \" \" l[2]] += \$2} END {for (k in n) if (n[k]) print k, n[k]}' | sort"
 curl -s "$http/metrics" | awk '/^millrace_events_total/ {split($1, l, "\""); n[l[10] " " l[2]] += $2} END {for (k in n) if (n[k]) print k, n[k]}' | sort
 show "curl -s $http/metrics | awk '/^millrace_ledger_imbalance/ {n += \$2} END {print \"imbalance\", n}'"
