@@ -13,12 +13,6 @@
 
 namespace millrace::windows::testing {
 
-/// Rows of one shard and the partition watermark after them.
-struct piece {
-  std::vector<event> rows;
-  nanoseconds_t watermark = no_watermark;
-};
-
 struct stream_shape {
   std::uint32_t shards = 1;
   int events = 250;
@@ -98,30 +92,6 @@ inline std::vector<piece> join(const std::vector<piece>& pieces) {
   return {all};
 }
 
-/// Runs to the end of input. @param restore chance in percent of going on from a snapshot after a batch
-inline recorded run_pieces(const plan_ptr& plan, const std::vector<piece>& pieces, ledger& counters,
-                           unsigned restore = 0) {
-  std::mt19937_64 random{pieces.size()};
-  auto p = make_processor(plan, {});
-  recorded out;
-  for (const auto& piece : pieces) {
-    feed(*p, piece.rows, piece.watermark, out);
-    if (random() % 100 >= restore)
-      continue;
-    auto next = make_processor(plan, {});
-    REQUIRE(next->restore(p->snapshot()));
-    REQUIRE(next->snapshot() == p->snapshot());
-    REQUIRE(next->state_keys() == p->state_keys());
-    REQUIRE(next->state_bytes() == p->state_bytes());
-    p = std::move(next);
-  }
-  feed(*p, {}, end_watermark, out);
-  counters = p->counters();
-  REQUIRE(counters.absorbed == counters.retired);
-  REQUIRE(p->state_keys() == 0);
-  return out;
-}
-
 inline const aggregates kind_aggregates{{"n", "count()"},
                                         {"sum", "sum(size)"},
                                         {"low", "min(price)"},
@@ -180,22 +150,9 @@ inline std::string text_of(const window_record& r) {
   return text + R"(,"values":)" + r.values + "}";
 }
 
-inline std::vector<recorded::record> sorted(std::vector<recorded::record> r) {
-  std::sort(r.begin(), r.end());
-  return r;
-}
-
-/// Shows the first difference only.
-inline void require_equal(std::vector<recorded::record> got, std::vector<recorded::record> want) {
-  got = sorted(std::move(got));
-  want = sorted(std::move(want));
-  const auto [g, w] = std::mismatch(got.begin(), got.end(), want.begin(), want.end());
-  const recorded::record none{0, "nothing"};
-  const auto& a = g == got.end() ? none : *g;
-  const auto& b = w == want.end() ? none : *w;
-  INFO("got  " << a.due << ' ' << a.text << "\nwant " << b.due << ' ' << b.text);
-  const bool equal = got == want;
-  REQUIRE(equal);
+/// The same records, in whatever order.
+inline void require_same_records(const std::vector<recorded::record>& got, const std::vector<recorded::record>& want) {
+  require_equal(sorted(got), sorted(want));
 }
 
 /// Every damaged or cut snapshot of a busy state is refused or gives some other state: never a crash.

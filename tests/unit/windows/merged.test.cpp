@@ -15,11 +15,6 @@ namespace {
 
 constexpr std::uint32_t partitions = 4;
 
-struct piece {
-  std::vector<event> rows;
-  nanoseconds_t watermark = no_watermark;
-};
-
 /// One shard; times around a clock, prices that add up exactly.
 std::vector<piece> make_stream(std::mt19937_64& random, int events, nanoseconds_t disorder) {
   const auto below = [&](std::int64_t n) {
@@ -179,21 +174,6 @@ private:
     }
   }
 };
-
-std::vector<recorded::record> sorted(std::vector<recorded::record> r) {
-  std::sort(r.begin(), r.end());
-  return r;
-}
-
-void require_equal(const std::vector<recorded::record>& got, const std::vector<recorded::record>& want) {
-  const auto [g, w] = std::mismatch(got.begin(), got.end(), want.begin(), want.end());
-  const recorded::record none{0, "nothing"};
-  const auto& a = g == got.end() ? none : *g;
-  const auto& b = w == want.end() ? none : *w;
-  INFO("got  " << a.due << ' ' << a.text << "\nwant " << b.due << ' ' << b.text);
-  const bool equal = got == want;
-  REQUIRE(equal);
-}
 
 std::vector<window_options> merged_windows() {
   std::vector<window_options> out;

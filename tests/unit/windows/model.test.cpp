@@ -14,12 +14,6 @@ using namespace millrace::windows::testing;
 
 namespace {
 
-/// Rows of one shard and the partition watermark after them.
-struct piece {
-  std::vector<event> rows;
-  nanoseconds_t watermark = no_watermark;
-};
-
 struct scenario {
   std::uint32_t shards = 1;
   int events = 200;
@@ -101,28 +95,6 @@ std::vector<piece> join(const std::vector<piece>& pieces) {
     all.watermark = p.watermark;
   }
   return {all};
-}
-
-/// @param restarts Percent of the pieces after which a new processor takes over from a snapshot.
-recorded run_pieces(const plan_ptr& plan, const std::vector<piece>& pieces, ledger& counters, unsigned restarts = 0) {
-  std::mt19937_64 random{5};
-  auto p = make_processor(plan, {});
-  recorded out;
-  for (const auto& piece : pieces) {
-    feed(*p, piece.rows, piece.watermark, out);
-    if (random() % 100 >= restarts)
-      continue;
-    auto next = make_processor(plan, {});
-    REQUIRE(next->restore(p->snapshot()));
-    REQUIRE(next->snapshot() == p->snapshot());
-    REQUIRE(next->state_bytes() == p->state_bytes());
-    p = std::move(next);
-  }
-  feed(*p, {}, end_watermark, out);
-  counters = p->counters();
-  REQUIRE(counters.absorbed == counters.retired);
-  REQUIRE(p->state_keys() == 0);
-  return out;
 }
 
 /// Window ends that cover `t`, by search and not by arithmetic of slices.
@@ -286,22 +258,6 @@ private:
 };
 
 expected simulate(const window_options& w, const std::vector<piece>& pieces) { return model{w}.run(pieces); }
-
-std::vector<recorded::record> sorted(std::vector<recorded::record> r) {
-  std::sort(r.begin(), r.end());
-  return r;
-}
-
-/// Shows the first difference only.
-void require_equal(const std::vector<recorded::record>& got, const std::vector<recorded::record>& want) {
-  const auto [g, w] = std::mismatch(got.begin(), got.end(), want.begin(), want.end());
-  const recorded::record none{0, "nothing"};
-  const auto& a = g == got.end() ? none : *g;
-  const auto& b = w == want.end() ? none : *w;
-  INFO("got  " << a.due << ' ' << a.text << "\nwant " << b.due << ' ' << b.text);
-  const bool equal = got == want;
-  REQUIRE(equal);
-}
 
 /// The last version of every window, version left out.
 std::set<std::string> final_results(const std::vector<recorded::record>& records) {

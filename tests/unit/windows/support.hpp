@@ -7,8 +7,10 @@
 #include "messaging/codec/json_writer.hpp"
 #include "tests/support/catch.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -131,6 +133,52 @@ inline recorded run(const std::vector<window_options>& windows, const std::vecto
   recorded out;
   feed(*p, events, watermark, out);
   return out;
+}
+
+/// Rows of one shard and the partition watermark after them.
+struct piece {
+  std::vector<event> rows;
+  nanoseconds_t watermark = no_watermark;
+};
+
+/// Runs to the end of input. @param restore chance in percent of going on from a snapshot after a batch
+inline recorded run_pieces(const plan_ptr& plan, const std::vector<piece>& pieces, ledger& counters,
+                           unsigned restore = 0) {
+  std::mt19937_64 random{pieces.size()};
+  auto p = make_processor(plan, {});
+  recorded out;
+  for (const auto& piece : pieces) {
+    feed(*p, piece.rows, piece.watermark, out);
+    if (random() % 100 >= restore)
+      continue;
+    auto next = make_processor(plan, {});
+    REQUIRE(next->restore(p->snapshot()));
+    REQUIRE(next->snapshot() == p->snapshot());
+    REQUIRE(next->state_keys() == p->state_keys());
+    REQUIRE(next->state_bytes() == p->state_bytes());
+    p = std::move(next);
+  }
+  feed(*p, {}, end_watermark, out);
+  counters = p->counters();
+  REQUIRE(counters.absorbed == counters.retired);
+  REQUIRE(p->state_keys() == 0);
+  return out;
+}
+
+inline std::vector<recorded::record> sorted(std::vector<recorded::record> r) {
+  std::sort(r.begin(), r.end());
+  return r;
+}
+
+/// Shows the first difference only.
+inline void require_equal(const std::vector<recorded::record>& got, const std::vector<recorded::record>& want) {
+  const auto [g, w] = std::mismatch(got.begin(), got.end(), want.begin(), want.end());
+  const recorded::record none{0, "nothing"};
+  const auto& a = g == got.end() ? none : *g;
+  const auto& b = w == want.end() ? none : *w;
+  INFO("got  " << a.due << ' ' << a.text << "\nwant " << b.due << ' ' << b.text);
+  const bool equal = got == want;
+  REQUIRE(equal);
 }
 
 /// The "values" object (and what follows) of a record.
