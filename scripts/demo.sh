@@ -42,9 +42,10 @@ show "MILLRACE_NATS_URL=$nats millrace publish $work/trades.ndjson --subject tra
 MILLRACE_NATS_URL=$nats millrace publish "$work/trades.ndjson" --subject trades.demo --batch 100 --end
 
 # The HTTP source says after its idle_timeout (10 s) that it is idle; until then it holds the watermark.
-show "curl '$http/v1/alerts?rule=spike&state=resolved&limit=1'      # until it is there"
+# Each log is stored by itself: only the watermark of all of them says that every window is there.
+show "curl -sD - '$http/v1/alerts?limit=1'      # until it says Millrace-Watermark: end"
 i=0
-until curl -fsS "$http/v1/alerts?rule=spike&state=resolved&limit=1" 2>/dev/null | grep -q '"state":"resolved"'; do
+until curl -fsS -D - -o /dev/null "$http/v1/alerts?limit=1" 2>/dev/null | grep -qi '^millrace-watermark: end'; do
   [ $i -lt 300 ] || break
   i=$((i + 1))
   sleep 0.1
